@@ -1,0 +1,263 @@
+"""What happens in a store: the events producers send, as frozen values.
+
+Names follow Segment's e-commerce events in snake case; GA4 and Google retail names map onto
+them (see ``schemas/README.md``). One tagged union per topic; the tag is the field ``type``.
+All times are milliseconds since the Unix epoch and mean when it happened, not when it was sent.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+Id = Annotated[str, Meta(min_length=1, max_length=128, description="Opaque identifier")]
+TimeMs = Annotated[
+    int, Meta(ge=0, le=253_402_300_799_999, description="Milliseconds since the Unix epoch")
+]
+Text = Annotated[str, Meta(max_length=512)]
+Quantity = Annotated[int, Meta(ge=1, le=1_000_000, description="Units, at least one")]
+Units = Annotated[int, Meta(ge=0, le=1_000_000_000, description="Units in stock")]
+Money = Annotated[float, Meta(ge=0, le=1e12, description="Amount in the event's currency")]
+Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$", description="ISO 4217 code")]
+Position = Annotated[int, Meta(ge=0, le=100_000)]
+Days = Annotated[float, Meta(ge=0, le=365)]
+
+
+class Item(Struct, frozen=True, omit_defaults=True):
+    """One product in a list, a cart or an order."""
+
+    product_id: Id
+    quantity: Quantity = 1
+    price: Money | None = None
+    position: Position | None = None
+    sku: Text | None = None
+    name: Text | None = None
+    category: Text | None = None
+    brand: Text | None = None
+    variant: Text | None = None
+
+
+Items = Annotated[tuple[Item, ...], Meta(min_length=1, max_length=500)]
+ShownItems = Annotated[tuple[Item, ...], Meta(max_length=500)]
+
+
+class StoreEvent(Struct, frozen=True, omit_defaults=True, tag_field="type", kw_only=True):
+    """What every event carries."""
+
+    event_id: Id
+    occurred_at_ms: TimeMs
+    simulated: bool = False
+
+
+class VisitorEvent(StoreEvent, frozen=True, omit_defaults=True, kw_only=True):
+    """An event of one visitor; the record's key is the visitor."""
+
+    visitor_id: Id
+
+
+# --- store.events.v1 ---------------------------------------------------------------------------
+
+
+class ProductsSearched(VisitorEvent, frozen=True, tag="products_searched", kw_only=True):
+    """The visitor searched. Segment: Products Searched. GA4: search."""
+
+    query: Text
+
+
+class ProductListViewed(VisitorEvent, frozen=True, tag="product_list_viewed", kw_only=True):
+    """A list of products was shown. Segment: Product List Viewed. GA4: view_item_list."""
+
+    list_id: Text | None = None
+    products: ShownItems = ()
+
+
+class ProductEvent(VisitorEvent, frozen=True, omit_defaults=True, kw_only=True):
+    """An event about one product."""
+
+    product_id: Id
+    quantity: Quantity = 1
+    price: Money | None = None
+    position: Position | None = None
+    sku: Text | None = None
+    name: Text | None = None
+    category: Text | None = None
+    brand: Text | None = None
+    variant: Text | None = None
+    coupon: Text | None = None
+
+
+class ProductClicked(ProductEvent, frozen=True, tag="product_clicked", kw_only=True):
+    """A product in a list was clicked. Segment: Product Clicked. GA4: select_item."""
+
+    list_id: Text | None = None
+
+
+class ProductViewed(ProductEvent, frozen=True, tag="product_viewed", kw_only=True):
+    """A product's page was seen. Segment: Product Viewed. GA4: view_item."""
+
+
+class ProductAdded(ProductEvent, frozen=True, tag="product_added", kw_only=True):
+    """A product went into the basket. Segment: Product Added. GA4: add_to_cart."""
+
+    cart_id: Text | None = None
+
+
+class ProductRemoved(ProductEvent, frozen=True, tag="product_removed", kw_only=True):
+    """A product left the basket. Segment: Product Removed. GA4: remove_from_cart."""
+
+    cart_id: Text | None = None
+
+
+class CartViewed(VisitorEvent, frozen=True, tag="cart_viewed", kw_only=True):
+    """The basket was looked at. Segment: Cart Viewed. GA4: view_cart."""
+
+    cart_id: Text | None = None
+    products: ShownItems = ()
+
+
+class RecommendationShown(VisitorEvent, frozen=True, tag="recommendation_shown", kw_only=True):
+    """A recommendation was displayed."""
+
+    recommendation_id: Id
+    variant: Text | None = None
+    items: ShownItems = ()
+
+
+class RecommendationClicked(VisitorEvent, frozen=True, tag="recommendation_clicked", kw_only=True):
+    """An item of a recommendation was clicked."""
+
+    recommendation_id: Id
+    product_id: Id
+    variant: Text | None = None
+
+
+# --- store.orders.v1 ---------------------------------------------------------------------------
+
+
+class OrderEvent(VisitorEvent, frozen=True, omit_defaults=True, kw_only=True):
+    """An event about one order."""
+
+    order_id: Id
+    products: Items
+    value: Money | None = None
+    revenue: Money | None = None
+    shipping: Money | None = None
+    tax: Money | None = None
+    discount: Money | None = None
+    coupon: Text | None = None
+    currency: Currency | None = None
+
+
+class CheckoutStarted(OrderEvent, frozen=True, tag="checkout_started", kw_only=True):
+    """Checkout began. Segment: Checkout Started. GA4: begin_checkout."""
+
+
+class OrderCompleted(OrderEvent, frozen=True, tag="order_completed", kw_only=True):
+    """An order was placed. Segment: Order Completed. GA4: purchase."""
+
+
+class OrderCancelled(OrderEvent, frozen=True, tag="order_cancelled", kw_only=True):
+    """An order was cancelled before it left; its units are for sale again."""
+
+
+class OrderRefunded(OrderEvent, frozen=True, tag="order_refunded", kw_only=True):
+    """Units of an order came back. Segment: Order Refunded. GA4: refund."""
+
+
+# --- store.stock-levels.v1 ---------------------------------------------------------------------
+
+
+class StockEvent(StoreEvent, frozen=True, omit_defaults=True, kw_only=True):
+    """An event about one product's stock; the record's key is the product."""
+
+    product_id: Id
+    location: Text | None = None
+    name: Text | None = None
+    price: Money | None = None
+    lead_time_days: Days | None = None
+
+
+class StockLevelSet(StockEvent, frozen=True, tag="stock_level_set", kw_only=True):
+    """A count: the truth as of ``as_of_ms`` (when absent, as of ``occurred_at_ms``)."""
+
+    on_hand: Units
+    reserved: Units = 0
+    inbound: Units = 0
+    as_of_ms: TimeMs | None = None
+
+
+class StockReceived(StockEvent, frozen=True, tag="stock_received", kw_only=True):
+    """Units arrived and are for sale."""
+
+    quantity: Quantity
+
+
+class StockAdjusted(StockEvent, frozen=True, tag="stock_adjusted", kw_only=True):
+    """Units were found or lost: a signed difference."""
+
+    difference: Annotated[int, Meta(ge=-1_000_000, le=1_000_000)]
+    reason: Text | None = None
+
+
+# --- store.stock-movements.v1 (internal) -------------------------------------------------------
+
+
+class Origin(Struct, frozen=True, array_like=True):
+    """Where a movement came from: one line of one order record.
+
+    Attributes:
+        partition: Partition of the orders topic.
+        epoch: Epoch of that topic; a re-created topic has another one.
+        offset: Offset of the order's record.
+        line: Position of the product in the order, from zero.
+    """
+
+    partition: int
+    epoch: int
+    offset: int
+    line: int
+
+
+class StockMovement(Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """An order line re-keyed by product.
+
+    ``units`` is negative for a sale and positive for a cancellation or a refund.
+    """
+
+    product_id: Id
+    units: int
+    occurred_at_ms: TimeMs
+    origin: Origin
+    price: Money | None = None
+    name: Text | None = None
+    bought_with: tuple[Id, ...] = ()
+    simulated: bool = False
+
+
+ClickstreamEvent = (
+    ProductsSearched
+    | ProductListViewed
+    | ProductClicked
+    | ProductViewed
+    | ProductAdded
+    | ProductRemoved
+    | CartViewed
+    | RecommendationShown
+    | RecommendationClicked
+)
+OrdersEvent = CheckoutStarted | OrderCompleted | OrderCancelled | OrderRefunded
+StockLevelEvent = StockLevelSet | StockReceived | StockAdjusted
+
+#: Events after which a visitor is owed a recommendation. The others are folded in silence.
+ANSWERED = (
+    ProductClicked,
+    ProductViewed,
+    ProductAdded,
+    ProductRemoved,
+    CartViewed,
+    CheckoutStarted,
+    OrderCompleted,
+    OrderCancelled,
+    OrderRefunded,
+)

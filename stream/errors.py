@@ -1,0 +1,84 @@
+"""Every error this project raises on purpose, and what follows from it.
+
+::
+
+    StoreStreamError
+    ├── InvalidInput              dead-letter the record, go on
+    │   ├── InvalidEvent            bytes that are no event of ours
+    │   └── RefusedRow              a row the model itself refused
+    ├── InferenceError            answer degraded, go on
+    │   ├── InferenceUnavailable    no answer within retries, deadline or breaker
+    │   └── InferenceRejected       the server refuses this request; bisect it
+    ├── PartitionRevoked          drop the work: another worker redoes it
+    ├── PublishFailed             crash: outputs were not confirmed
+    ├── RecoveryFailed            crash: state could not be rebuilt
+    └── Misconfigured             refuse to start, saying what to do
+        ├── ModelMismatch           the server's model has other tensors than ours
+        ├── TopicMismatch           topics differ from the table in ``topics.py``
+        └── LocalPartMissing        an embedded part cannot run on this machine
+"""
+
+from __future__ import annotations
+
+
+class StoreStreamError(Exception):
+    """Anything this project raises on purpose."""
+
+
+class InvalidInput(StoreStreamError):
+    """Input that cannot be used: dead-letter it and go on."""
+
+
+class InvalidEvent(InvalidInput):
+    """A record whose bytes are no event of its topic."""
+
+    def __init__(self, topic: str, partition: int, offset: int, reason: str) -> None:
+        super().__init__(f"{topic}[{partition}]@{offset}: {reason}")
+        self.topic = topic
+        self.partition = partition
+        self.offset = offset
+        self.reason = reason
+
+
+class RefusedRow(InvalidInput):
+    """A row that the model refused when asked for it alone."""
+
+
+class InferenceError(StoreStreamError):
+    """The model gave no usable answer."""
+
+
+class InferenceUnavailable(InferenceError):
+    """No answer within the retries, the deadline, or while the breaker is open."""
+
+
+class InferenceRejected(InferenceError):
+    """The server refuses the request itself; sending it again changes nothing."""
+
+
+class PartitionRevoked(StoreStreamError):
+    """The partition went to another worker while its records were in flight."""
+
+
+class PublishFailed(StoreStreamError):
+    """The broker did not confirm records that must not be lost."""
+
+
+class RecoveryFailed(StoreStreamError):
+    """The state of a partition could not be rebuilt from its changelog."""
+
+
+class Misconfigured(StoreStreamError):
+    """The process must not start like this; the message says what to change."""
+
+
+class ModelMismatch(Misconfigured):
+    """The server's model has other tensors than our specification."""
+
+
+class TopicMismatch(Misconfigured):
+    """Topics on the broker differ from the table in ``topics.py``."""
+
+
+class LocalPartMissing(Misconfigured):
+    """An embedded part (broker, Triton, data) cannot run on this machine."""

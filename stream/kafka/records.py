@@ -1,0 +1,71 @@
+"""The records that travel through this package."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+Headers = Sequence[tuple[str, bytes]]
+
+
+class InRecord(Protocol):
+    """A consumed record: aiokafka's ``ConsumerRecord`` is one."""
+
+    @property
+    def offset(self) -> int: ...
+    @property
+    def timestamp(self) -> int: ...
+    @property
+    def key(self) -> bytes | None: ...
+    @property
+    def value(self) -> bytes | None: ...
+    @property
+    def headers(self) -> Headers: ...
+
+
+class OutRecord(NamedTuple):
+    """A record to publish; its partition is named, never guessed. ``value`` None deletes the key."""
+
+    topic: str
+    partition: int
+    key: bytes | None
+    value: bytes | None
+    headers: Headers = ()
+
+
+@dataclass(slots=True, eq=False)
+class RecordBatch:
+    """A fetched chunk of one partition, completed as a whole and explicitly.
+
+    Attributes:
+        records: In offset order; never empty.
+        generation: Ordinal of the assignment it was fetched under. Completing a batch of an
+            earlier one does nothing: its partition was given back and will be read again.
+        epoch: Epoch of the topic; another number means that the topic was created again.
+    """
+
+    topic: str
+    partition: int
+    records: Sequence[InRecord]
+    generation: int
+    epoch: int = 0
+    n_bytes: int = 0
+    on_complete: Callable[[RecordBatch], None] | None = None
+    completed: bool = field(default=False, init=False)
+
+    @property
+    def first_offset(self) -> int:
+        return self.records[0].offset
+
+    @property
+    def last_offset(self) -> int:
+        return self.records[-1].offset
+
+    def complete(self) -> None:
+        """Say that everything these records caused is confirmed; a second call does nothing."""
+        if self.completed:
+            return
+        self.completed = True
+        if self.on_complete is not None:
+            self.on_complete(self)

@@ -1,0 +1,157 @@
+"""Rows of all partitions gather while inference is busy, and leave at once when it is free.
+
+So batching adapts by itself: at low load a row waits for nobody, at high load requests are full.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, Protocol, TypeVar
+
+from stream.errors import PartitionRevoked
+from stream.pipeline.tickets import Ticket
+
+Payload = TypeVar("Payload")
+Scores = TypeVar("Scores")
+
+
+@dataclass(slots=True, eq=False)
+class Row(Generic[Payload]):
+    """One question to the model, and the record batches that wait for its answer."""
+
+    key: bytes
+    payload: Payload
+    tickets: list[Ticket] = field(default_factory=list)
+
+    def release(self) -> None:
+        """Tell every record batch that this row was answered and confirmed."""
+        for ticket in self.tickets:
+            ticket.release()
+
+
+class Work(Protocol[Payload, Scores]):
+    """What becomes of a micro-batch."""
+
+    async def score(self, rows: Sequence[Row[Payload]]) -> Scores:
+        """Ask the model; several micro-batches may be here at the same time."""
+
+    async def answer(self, rows: Sequence[Row[Payload]], scores: Scores) -> Awaitable[None]:
+        """Decide and begin to publish, one micro-batch after the other, in order.
+
+        Returns:
+            What must come to an end before the rows count as answered.
+        """
+
+
+class Batcher(Generic[Payload, Scores]):
+    """Forms micro-batches over all partitions and carries each through its work.
+
+    Args:
+        merge: Joins a waiting payload with a newer one of the same key (conflation);
+            None gives every row its own answer.
+        max_rows: Rows in a micro-batch at most.
+        max_in_flight: Micro-batches at the model at the same time.
+        max_unconfirmed: Micro-batches between leaving and confirmation.
+        on_failure: Called with what no one expected; the worker must not go on.
+    """
+
+    def __init__(
+        self,
+        work: Work[Payload, Scores],
+        *,
+        merge: Callable[[Payload, Payload], Payload] | None,
+        max_rows: int,
+        max_in_flight: int,
+        max_unconfirmed: int,
+        on_failure: Callable[[BaseException], None],
+    ) -> None:
+        self._work = work
+        self._merge = merge
+        self._max_rows = max_rows
+        self._max_in_flight = max_in_flight
+        self._max_unconfirmed = max_unconfirmed
+        self._on_failure = on_failure
+        self._waiting: dict[object, Row[Payload]] = {}
+        self._n_scoring = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._last_turn: asyncio.Future[None] | None = None
+        self._scheduled = False
+
+    @property
+    def n_waiting(self) -> int:
+        """Rows that have not left yet."""
+        return len(self._waiting)
+
+    def add(self, row: Row[Payload]) -> None:
+        """Queue *row*, or join it with the waiting row of its key."""
+        for ticket in row.tickets:
+            ticket.hold()
+        if self._merge is None:
+            self._waiting[row] = row
+        elif (waiting := self._waiting.get(row.key)) is not None:
+            waiting.payload = self._merge(waiting.payload, row.payload)
+            waiting.tickets.extend(row.tickets)
+        else:
+            self._waiting[row.key] = row
+        self._schedule()
+
+    async def stop(self) -> None:
+        """Cancel what is under way; what was not confirmed is not completed."""
+        self._waiting.clear()
+        for task in tuple(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _schedule(self) -> None:
+        # On the next turn of the loop, so that rows added together leave together.
+        if not self._scheduled:
+            self._scheduled = True
+            asyncio.get_running_loop().call_soon(self._leave)
+
+    def _leave(self) -> None:
+        self._scheduled = False
+        while (
+            self._waiting
+            and self._n_scoring < self._max_in_flight
+            and len(self._tasks) < self._max_unconfirmed
+        ):
+            keys = [key for key, _ in zip(self._waiting, range(self._max_rows), strict=False)]
+            rows = [self._waiting.pop(key) for key in keys]
+            self._n_scoring += 1
+            turn = asyncio.get_running_loop().create_future()
+            task = asyncio.create_task(self._carry(rows, self._last_turn, turn))
+            self._last_turn = turn
+            self._tasks.add(task)
+            task.add_done_callback(self._ended)
+
+    async def _carry(
+        self,
+        rows: list[Row[Payload]],
+        previous: asyncio.Future[None] | None,
+        turn: asyncio.Future[None],
+    ) -> None:
+        try:
+            try:
+                scores = await self._work.score(rows)
+            finally:
+                self._n_scoring -= 1
+                self._schedule()
+            if previous is not None:
+                await asyncio.shield(previous)
+            unconfirmed = await self._work.answer(rows, scores)
+        finally:
+            turn.set_result(None)
+        await unconfirmed
+        for row in rows:
+            row.release()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            # A revoked partition is read again by its new owner: nothing to complete here.
+            if not isinstance(error, PartitionRevoked):
+                self._on_failure(error)
+        if self._waiting:
+            self._schedule()

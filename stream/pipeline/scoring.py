@@ -1,0 +1,112 @@
+"""Rows to tensors and back: encoding by the model's specification, bisection of refused rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stream.errors import InferenceRejected
+from stream.model_specs import MAX_ITEMS, PADDING_ID, ModelSpec
+from stream.ports import Inference, Tensors
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """The products of one recommender version.
+
+    Attributes:
+        version: Triton's version of the model.
+        product_ids: Entry ``i`` has index ``i + 1`` in the model's tensors.
+        index: The inverse.
+    """
+
+    version: str
+    product_ids: tuple[str, ...]
+    index: Mapping[str, int]
+
+    @classmethod
+    def of(cls, version: str, product_ids: Sequence[str]) -> Vocabulary:
+        """Return the vocabulary of *version*, in the order that Triton gave it."""
+        index = {product_id: i for i, product_id in enumerate(product_ids, start=1)}
+        return cls(version, tuple(product_ids), index)
+
+
+def encode_sessions(
+    histories: Sequence[Sequence[str]], vocabulary: Vocabulary
+) -> NDArray[np.int64]:
+    """Left-pad histories of product ids into one batch; unknown products are left out.
+
+    Returns:
+        ``int64[batch, MAX_ITEMS]``, newest product last, ``PADDING_ID`` on the left, because
+        the model reads its answer from the last position. A row may be all padding.
+
+    Raises:
+        ValueError: *histories* is empty; Triton rejects a zero-sized batch.
+    """
+    if not histories:
+        raise ValueError("encode_sessions: expected at least one history, got none")
+    rows = np.full((len(histories), MAX_ITEMS), PADDING_ID, dtype=np.int64)
+    index = vocabulary.index
+    for row, history in zip(rows, histories, strict=True):
+        known = [index[product_id] for product_id in history if product_id in index]
+        if known := known[-MAX_ITEMS:]:
+            row[-len(known) :] = known
+    return rows
+
+
+async def infer_rows(
+    inference: Inference,
+    spec: ModelSpec,
+    version: str,
+    items: Sequence[Item],
+    *,
+    encode: Callable[[Sequence[Item]], Tensors],
+) -> tuple[dict[str, NDArray[Any]], list[int], list[tuple[int, InferenceRejected]]]:
+    """Ask for all rows; where the server refuses, halve until the refused rows stand alone.
+
+    Returns:
+        The outputs of the accepted rows, the positions of these rows in *items*, and the
+        refused positions each with its error.
+
+    Raises:
+        InferenceUnavailable: The model gave no answer.
+    """
+    accepted: list[tuple[int, int, Tensors]] = []
+    refused: list[tuple[int, InferenceRejected]] = []
+    spans = [(0, len(items))]
+    while spans:
+        start, stop = spans.pop()
+        try:
+            outputs = await inference.infer(spec, version, encode(items[start:stop]))
+        except InferenceRejected as error:
+            if stop - start == 1:
+                refused.append((start, error))
+            else:
+                middle = (start + stop) // 2
+                spans += [(middle, stop), (start, middle)]
+        else:
+            accepted.append((start, stop, outputs))
+    return _joined(accepted, spec), _positions(accepted), refused
+
+
+def _joined(
+    accepted: Sequence[tuple[int, int, Tensors]], spec: ModelSpec
+) -> dict[str, NDArray[Any]]:
+    if not accepted:
+        return {}
+    if len(accepted) == 1:
+        return dict(accepted[0][2])
+    return {
+        tensor.name: np.concatenate([outputs[tensor.name] for _, _, outputs in accepted])
+        for tensor in spec.outputs
+    }
+
+
+def _positions(accepted: Sequence[tuple[int, int, Tensors]]) -> list[int]:
+    return [i for start, stop, _ in accepted for i in range(start, stop)]

@@ -1,0 +1,67 @@
+"""What the pipelines need from the world; adapters and ``stream.kafka`` supply it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from numpy.typing import NDArray
+
+from stream.kafka.records import OutRecord
+from stream.model_specs import ModelSpec
+
+Tensors = Mapping[str, NDArray[Any]]
+
+
+class Publisher(Protocol):
+    """Publishes records and returns when the broker has confirmed all of them."""
+
+    async def publish(self, records: Sequence[OutRecord]) -> None:
+        """Publish *records*; their order is kept per partition, also between calls.
+
+        Raises:
+            PublishFailed: At least one record was not confirmed.
+        """
+
+
+class Inference(Protocol):
+    """Answers rows with a pinned version of a model."""
+
+    async def infer(self, spec: ModelSpec, version: str, inputs: Tensors) -> Tensors:
+        """Return the output tensors, checked against *spec*.
+
+        Raises:
+            InferenceUnavailable: No answer within retries, deadline or breaker.
+            InferenceRejected: The server refuses this request.
+        """
+
+
+class States(Protocol):
+    """The state of one partition: bytes by key, durable once flushed."""
+
+    @property
+    def partition(self) -> int: ...
+
+    def get(self, key: bytes) -> bytes | None:
+        """Return the stored bytes of *key*."""
+
+    def put(self, key: bytes, value: bytes | None) -> None:
+        """Store *value* under *key*; None deletes.
+
+        Raises:
+            PartitionRevoked: The partition is no longer ours.
+        """
+
+    async def flush(self) -> None:
+        """Return once all that was put before is confirmed in the changelog."""
+
+
+class OwnedStates(Protocol):
+    """The partitions of a store that this worker owns now."""
+
+    def __getitem__(self, partition: int) -> States:
+        """Return the state of *partition*.
+
+        Raises:
+            PartitionRevoked: The partition is no longer ours.
+        """

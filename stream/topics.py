@@ -1,0 +1,80 @@
+"""Every topic, its key and how it is kept. No other module spells a topic name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Cleanup = Literal["delete", "compact"]
+Key = Literal["visitor", "product", "source"]
+Direction = Literal["in", "internal", "out"]
+
+WEEK_MS = 7 * 24 * 3600 * 1000
+
+
+@dataclass(frozen=True, slots=True)
+class TopicSpec:
+    """One topic as it must be on the broker.
+
+    ``co_partitioned`` names the group of topics that must have the same number of partitions.
+    ``retention_ms`` is None for compacted topics: they keep the last record of each key.
+    """
+
+    name: str
+    key: Key
+    direction: Direction
+    cleanup: Cleanup = "delete"
+    retention_ms: int | None = WEEK_MS
+    co_partitioned: str | None = None
+
+
+EVENTS = TopicSpec("store.events.v1", "visitor", "in", co_partitioned="visitors")
+ORDERS = TopicSpec("store.orders.v1", "visitor", "in", co_partitioned="visitors")
+STOCK_LEVELS = TopicSpec("store.stock-levels.v1", "product", "in", co_partitioned="products")
+
+STOCK_MOVEMENTS = TopicSpec(
+    "store.stock-movements.v1", "product", "internal", co_partitioned="products"
+)
+PRODUCT_STATE = TopicSpec(
+    "store.product-state.v1", "product", "internal", cleanup="compact", retention_ms=None
+)
+SESSIONS_CHANGELOG = TopicSpec(
+    "store.sessions.v1.changelog",
+    "visitor",
+    "internal",
+    cleanup="compact",
+    retention_ms=None,
+    co_partitioned="visitors",
+)
+PRODUCTS_CHANGELOG = TopicSpec(
+    "store.products.v1.changelog",
+    "product",
+    "internal",
+    cleanup="compact",
+    retention_ms=None,
+    co_partitioned="products",
+)
+
+RECOMMENDATIONS = TopicSpec("store.recommendations.v1", "visitor", "out")
+STOCK_ALERTS = TopicSpec(
+    "store.stock-alerts.v1", "product", "out", cleanup="compact", retention_ms=None
+)
+
+
+def dead_letter_of(topic: TopicSpec) -> TopicSpec:
+    """The topic beside *topic* that keeps what could not be read or answered."""
+    return TopicSpec(f"{topic.name}.dead-letter", "source", "out", retention_ms=4 * WEEK_MS)
+
+
+INPUTS = (EVENTS, ORDERS, STOCK_LEVELS)
+READ = (*INPUTS, STOCK_MOVEMENTS)
+DEAD_LETTERS = tuple(dead_letter_of(topic) for topic in READ)
+TOPICS = (
+    *READ,
+    PRODUCT_STATE,
+    SESSIONS_CHANGELOG,
+    PRODUCTS_CHANGELOG,
+    RECOMMENDATIONS,
+    STOCK_ALERTS,
+    *DEAD_LETTERS,
+)
