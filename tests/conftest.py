@@ -1,0 +1,3 @@
+"""What every suite shares; nothing here starts anything by itself."""
+
+from __future__ import annotations
