@@ -21,6 +21,8 @@ Units = Annotated[int, Meta(ge=0, le=1_000_000_000, description="Units in stock"
 Money = Annotated[float, Meta(ge=0, le=1e12, description="Amount in the event's currency")]
 Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$", description="ISO 4217 code")]
 Position = Annotated[int, Meta(ge=0, le=100_000)]
+Ordinal = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+Difference = Annotated[int, Meta(ge=-1_000_000, le=1_000_000, description="Signed units")]
 Days = Annotated[float, Meta(ge=0, le=365)]
 
 
@@ -196,7 +198,7 @@ class StockReceived(StockEvent, frozen=True, tag="stock_received", kw_only=True)
 class StockAdjusted(StockEvent, frozen=True, tag="stock_adjusted", kw_only=True):
     """Units were found or lost: a signed difference."""
 
-    difference: Annotated[int, Meta(ge=-1_000_000, le=1_000_000)]
+    difference: Difference
     reason: Text | None = None
 
 
@@ -213,10 +215,10 @@ class Origin(Struct, frozen=True, array_like=True):
         line: Position of the product in the order, from zero.
     """
 
-    partition: int
-    epoch: int
-    offset: int
-    line: int
+    partition: Ordinal
+    epoch: Ordinal
+    offset: Ordinal
+    line: Ordinal
 
 
 class StockMovement(Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -226,12 +228,12 @@ class StockMovement(Struct, frozen=True, omit_defaults=True, kw_only=True):
     """
 
     product_id: Id
-    units: int
+    units: Difference
     occurred_at_ms: TimeMs
     origin: Origin
     price: Money | None = None
     name: Text | None = None
-    bought_with: tuple[Id, ...] = ()
+    bought_with: Annotated[tuple[Id, ...], Meta(max_length=500)] = ()
     simulated: bool = False
 
 

@@ -1,0 +1,176 @@
+"""Messages: bytes into events, outputs into bytes, and what cannot be read into dead letters."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, TypeVar
+
+import msgspec
+from msgspec.structs import replace
+
+from stream.domain.events import (
+    ClickstreamEvent,
+    OrdersEvent,
+    StockEvent,
+    StockLevelEvent,
+    StockMovement,
+    VisitorEvent,
+)
+from stream.errors import InvalidEvent
+from stream.kafka.records import InRecord
+
+Fact = TypeVar("Fact")
+Dated = TypeVar("Dated", bound="VisitorEvent | StockEvent | StockMovement")
+
+#: Largest record that is decoded; a longer one is a dead letter.
+MAX_EVENT_BYTES = 1024 * 1024
+#: How much of an unreadable record its dead letter keeps.
+MAX_DEAD_LETTER_BYTES = 256 * 1024
+#: Room for the original headers of a dead letter.
+MAX_HEADER_BYTES = 8 * 1024
+MAX_ERROR_CHARS = 512
+
+_encoder = msgspec.json.Encoder()
+_clickstream: msgspec.json.Decoder[ClickstreamEvent] = msgspec.json.Decoder(ClickstreamEvent)
+_orders: msgspec.json.Decoder[OrdersEvent] = msgspec.json.Decoder(OrdersEvent)
+_stock_levels: msgspec.json.Decoder[StockLevelEvent] = msgspec.json.Decoder(StockLevelEvent)
+_movements: msgspec.json.Decoder[StockMovement] = msgspec.json.Decoder(StockMovement)
+
+
+class DeadLetter(NamedTuple):
+    """A record for a dead-letter topic: the original key and bytes, the story in its headers."""
+
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...]
+
+
+def decode_clickstream(
+    record: InRecord, topic: str, partition: int, *, max_bytes: int = MAX_EVENT_BYTES
+) -> ClickstreamEvent:
+    """Return the event of a visitor; raises ``InvalidEvent`` for anything else."""
+    return _decode(_clickstream, record, topic, partition, max_bytes)
+
+
+def decode_orders(
+    record: InRecord, topic: str, partition: int, *, max_bytes: int = MAX_EVENT_BYTES
+) -> OrdersEvent:
+    """Return the order event; raises ``InvalidEvent`` for anything else."""
+    return _decode(_orders, record, topic, partition, max_bytes)
+
+
+def decode_stock_level(
+    record: InRecord, topic: str, partition: int, *, max_bytes: int = MAX_EVENT_BYTES
+) -> StockLevelEvent:
+    """Return the stock event; raises ``InvalidEvent`` for anything else."""
+    return _decode(_stock_levels, record, topic, partition, max_bytes)
+
+
+def decode_movement(
+    record: InRecord, topic: str, partition: int, *, max_bytes: int = MAX_EVENT_BYTES
+) -> StockMovement:
+    """Return the order line re-keyed by product; raises ``InvalidEvent`` for anything else."""
+    return _decode(_movements, record, topic, partition, max_bytes)
+
+
+def not_after(event: Dated, latest_ms: int) -> Dated:
+    """Return *event* as of *latest_ms* at the latest: a clock that runs ahead must not win.
+
+    Pass the record's append time plus what clocks may differ by, so that the answer is the same
+    whenever the record is read.
+    """
+    if event.occurred_at_ms <= latest_ms:
+        return event
+    return replace(event, occurred_at_ms=latest_ms)
+
+
+def key_of(event: VisitorEvent | StockEvent | StockMovement) -> str:
+    """Return whom *event* is about: the visitor or the product."""
+    return event.visitor_id if isinstance(event, VisitorEvent) else event.product_id
+
+
+def has_own_key(record: InRecord, event: VisitorEvent | StockEvent | StockMovement) -> bool:
+    """Whether the record's key is whom *event* is about.
+
+    With another key the events of one visitor spread over partitions and workers: count it and
+    report it, but fold the event, for it is a fact all the same.
+    """
+    return record.key == key_of(event).encode("utf-8", "surrogatepass")
+
+
+def encode(value: msgspec.Struct) -> bytes:
+    """Return *value* as JSON, fields in the order of the type."""
+    return _encoder.encode(value)
+
+
+def dead_letter(
+    record: InRecord,
+    topic: str,
+    partition: int,
+    error: Exception,
+    max_bytes: int = MAX_DEAD_LETTER_BYTES,
+    *,
+    reason: str | None = None,
+    at_ms: int | None = None,
+) -> DeadLetter:
+    """Return *record* for the dead-letter topic beside its own.
+
+    Args:
+        max_bytes: Longer values and keys are cut to this; a header says the original size.
+        reason: A word to group by; the error's class when absent.
+        at_ms: When it was set aside; the record's append time when absent, so that a second
+            attempt gives the same letter.
+    """
+    told = (
+        ("dl-reason", reason or type(error).__name__),
+        ("dl-topic", topic),
+        ("dl-partition", str(partition)),
+        ("dl-offset", str(record.offset)),
+        ("dl-error", str(error)[:MAX_ERROR_CHARS]),
+        ("dl-at", str(record.timestamp if at_ms is None else at_ms)),
+    )
+    headers = [(name, text.encode("utf-8", "replace")) for name, text in told]
+    for name, original in (
+        ("dl-cut-from-bytes", record.value),
+        ("dl-key-cut-from-bytes", record.key),
+    ):
+        if original is not None and len(original) > max_bytes:
+            headers.append((name, str(len(original)).encode()))
+    return DeadLetter(
+        None if record.key is None else record.key[:max_bytes],
+        None if record.value is None else record.value[:max_bytes],
+        (*headers, *_original_headers(record)),
+    )
+
+
+def _decode(
+    decoder: msgspec.json.Decoder[Fact],
+    record: InRecord,
+    topic: str,
+    partition: int,
+    max_bytes: int,
+) -> Fact:
+    value = record.value
+    if value is not None and len(value) <= max_bytes:
+        try:
+            return decoder.decode(value)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise InvalidEvent(topic, partition, record.offset, str(error)) from error
+        except RecursionError as error:
+            reason = "JSON is nested too deeply"
+            raise InvalidEvent(topic, partition, record.offset, reason) from error
+    got = "a null value" if value is None else f"{len(value)} bytes"
+    reason = f"Expected an event of at most {max_bytes} bytes, got {got}"
+    raise InvalidEvent(topic, partition, record.offset, reason)
+
+
+def _original_headers(record: InRecord) -> list[tuple[str, bytes]]:
+    """Keep the first headers that fit; earlier ``dl-`` headers would lie about this letter."""
+    kept: list[tuple[str, bytes]] = []
+    room = MAX_HEADER_BYTES
+    for name, value in record.headers:
+        room -= len(name.encode("utf-8", "replace")) + len(value or b"")
+        if room < 0:
+            break
+        if not name.startswith("dl-"):
+            kept.append((name, value))
+    return kept
