@@ -15,6 +15,7 @@ from stream.domain.events import (
     StockMovement,
     VisitorEvent,
 )
+from stream.domain.outputs import ProductState
 from stream.errors import InvalidEvent
 from stream.kafka.records import InRecord
 
@@ -34,6 +35,10 @@ _clickstream: msgspec.json.Decoder[ClickstreamEvent] = msgspec.json.Decoder(Clic
 _orders: msgspec.json.Decoder[OrdersEvent] = msgspec.json.Decoder(OrdersEvent)
 _stock_levels: msgspec.json.Decoder[StockLevelEvent] = msgspec.json.Decoder(StockLevelEvent)
 _movements: msgspec.json.Decoder[StockMovement] = msgspec.json.Decoder(StockMovement)
+_product_states: msgspec.json.Decoder[ProductState] = msgspec.json.Decoder(ProductState)
+
+#: Header of a record that is folded in without an answer: a store's past before it went live.
+HISTORY_HEADER = "history"
 
 
 class DeadLetter(NamedTuple):
@@ -48,28 +53,40 @@ def decode_clickstream(
     record: InRecord, topic: str, partition: int, *, max_bytes: int = MAX_EVENT_BYTES
 ) -> ClickstreamEvent:
     """Return the event of a visitor; raises ``InvalidEvent`` for anything else."""
-    return _decode(_clickstream, record, topic, partition, max_bytes)
+    return _decode(_clickstream, record, topic, partition, max_bytes=max_bytes)
 
 
 def decode_orders(
     record: InRecord, topic: str, partition: int, *, max_bytes: int = MAX_EVENT_BYTES
 ) -> OrdersEvent:
     """Return the order event; raises ``InvalidEvent`` for anything else."""
-    return _decode(_orders, record, topic, partition, max_bytes)
+    return _decode(_orders, record, topic, partition, max_bytes=max_bytes)
 
 
 def decode_stock_level(
     record: InRecord, topic: str, partition: int, *, max_bytes: int = MAX_EVENT_BYTES
 ) -> StockLevelEvent:
     """Return the stock event; raises ``InvalidEvent`` for anything else."""
-    return _decode(_stock_levels, record, topic, partition, max_bytes)
+    return _decode(_stock_levels, record, topic, partition, max_bytes=max_bytes)
 
 
 def decode_movement(
     record: InRecord, topic: str, partition: int, *, max_bytes: int = MAX_EVENT_BYTES
 ) -> StockMovement:
     """Return the order line re-keyed by product; raises ``InvalidEvent`` for anything else."""
-    return _decode(_movements, record, topic, partition, max_bytes)
+    return _decode(_movements, record, topic, partition, max_bytes=max_bytes)
+
+
+def decode_product_state(
+    record: InRecord, topic: str, partition: int, *, max_bytes: int = MAX_EVENT_BYTES
+) -> ProductState:
+    """Return what is told of a product; raises ``InvalidEvent`` for anything else."""
+    return _decode(_product_states, record, topic, partition, max_bytes=max_bytes)
+
+
+def is_history(record: InRecord) -> bool:
+    """Whether *record* belongs to the past: folded in, not answered."""
+    return bool(record.headers) and any(name == HISTORY_HEADER for name, _ in record.headers)
 
 
 def not_after(event: Dated, latest_ms: int) -> Dated:
@@ -94,7 +111,7 @@ def has_own_key(record: InRecord, event: VisitorEvent | StockEvent | StockMoveme
     With another key the events of one visitor spread over partitions and workers: count it and
     report it, but fold the event, for it is a fact all the same.
     """
-    return record.key == key_of(event).encode("utf-8", "surrogatepass")
+    return record.key == key_of(event).encode()
 
 
 def encode(value: msgspec.Struct) -> bytes:
@@ -107,8 +124,8 @@ def dead_letter(
     topic: str,
     partition: int,
     error: Exception,
-    max_bytes: int = MAX_DEAD_LETTER_BYTES,
     *,
+    max_bytes: int = MAX_DEAD_LETTER_BYTES,
     reason: str | None = None,
     at_ms: int | None = None,
 ) -> DeadLetter:
@@ -147,6 +164,7 @@ def _decode(
     record: InRecord,
     topic: str,
     partition: int,
+    *,
     max_bytes: int,
 ) -> Fact:
     value = record.value

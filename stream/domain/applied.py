@@ -47,7 +47,7 @@ class Applied(Struct, frozen=True, array_like=True):
 
 def fingerprint(identity: str) -> int:
     """Return 64 bits of *identity* that are equal in every process, unlike ``hash``."""
-    digest = blake2b(identity.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    digest = blake2b(identity.encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big")
 
 

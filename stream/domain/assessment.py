@@ -74,12 +74,11 @@ class Assessment(Struct, frozen=True, kw_only=True):
 def assess(
     product: Product, cumulative: NDArray[np.float32], today: int, policy: StockPolicy
 ) -> Assessment:
-    """Return what *product*'s shelf comes to against *cumulative*.
+    """Return what *product*'s shelf comes to against a forecast.
 
-    Args:
-        cumulative: ``float32[HORIZON_DAYS, len(QUANTILES)]``: units wanted over the next 1, 2, …
-            days, by quantile.
-        today: Days since the Unix epoch, UTC; the forecast's first day is the next one.
+    *cumulative* is ``float32[HORIZON_DAYS, len(QUANTILES)]``: units wanted over the next 1, 2, …
+    days, by quantile. *today* is in days since the Unix epoch, UTC; the forecast's first day is
+    the next one.
     """
     figures = _figures(product, cumulative, today, policy)
     kind = _kind(product, cumulative, today, figures)

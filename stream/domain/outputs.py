@@ -18,8 +18,11 @@ Strategy = Literal["session_transformer", "bought_with", "trending"]
 AlertKind = Literal["out_of_stock", "stockout_risk"]
 AlertStatus = Literal["opened", "updated", "resolved"]
 Severity = Literal["warning", "high", "critical"]
-Date = Annotated[str, Meta(pattern=r"^\d{4}-\d{2}-\d{2}$", description="ISO 8601 date, UTC")]
+Date = Annotated[
+    str, Meta(pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}$", description="ISO 8601 date, UTC")
+]
 Rank = Annotated[int, Meta(ge=1, le=1000, description="1 is the best")]
+Ordinal = Annotated[int, Meta(ge=1)]
 Count = Annotated[int, Meta(ge=0)]
 Amount = Annotated[float, Meta(ge=0)]
 
@@ -123,7 +126,7 @@ class StockAlert(Struct, frozen=True, kw_only=True):
     kind: AlertKind
     status: AlertStatus
     severity: Severity
-    revision: Rank
+    revision: Ordinal
     figures: StockFigures
     explanation: str
     model: str
@@ -155,10 +158,11 @@ class ProductState(Struct, frozen=True, kw_only=True):
 
 def recommendation_id(visitor_id: str, covers: Sequence[Cover]) -> str:
     """Return the id of the answer to *covers*: answering again gives it again."""
-    parts = [visitor_id]
-    for cover in sorted(covers, key=lambda cover: (cover.topic, cover.partition)):
-        parts.append(f"{cover.topic}/{cover.partition}/{cover.first_offset}-{cover.last_offset}")
-    return _digest(parts)
+    ranges = sorted(
+        f"{cover.topic}/{cover.partition}/{cover.first_offset}-{cover.last_offset}"
+        for cover in covers
+    )
+    return _digest([visitor_id, *ranges])
 
 
 def alert_id(product_id: str, episode: int) -> str:
@@ -168,4 +172,4 @@ def alert_id(product_id: str, episode: int) -> str:
 
 def _digest(parts: Sequence[str]) -> str:
     text = "\x00".join(parts)
-    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
+    return blake2b(text.encode(), digest_size=12).hexdigest()

@@ -6,17 +6,17 @@ every rule here is a maximum, a sum or a set, so the order of the two leaves no 
 
 from __future__ import annotations
 
-from bisect import insort
-from collections.abc import Mapping
-
 import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from stream.domain import applied as memory
+from stream.domain import changes
 from stream.domain import demand as days
 from stream.domain.applied import Applied, Source
+from stream.domain.changes import Changes
+from stream.domain.copurchase import Counts, count_in
 from stream.domain.demand import DayUnits, day_of
 from stream.domain.events import (
     StockAdjusted,
@@ -99,10 +99,10 @@ class Product(Struct, frozen=True, array_like=True):
     lead_time_days: float | None = None
     lead_time_told: int = -1
     level: Level | None = None
-    changes: tuple[tuple[int, int], ...] = ()
+    changes: Changes = ()
     demand: tuple[DayUnits, ...] = ()
     known_since_day: int | None = None
-    bought_with: tuple[tuple[str, int], ...] = ()
+    bought_with: Counts = ()
     origins: tuple[OriginMark, ...] = ()
     applied: tuple[Applied, ...] = ()
     updated_at_ms: int = 0
@@ -144,7 +144,7 @@ def apply_movement(product: Product, movement: StockMovement) -> Product:
         product,
         origins=tuple(sorted((*others, mark))),
         demand=days.add_units(product.demand, day_of(at_ms), -units),
-        bought_with=_counted_together(product, movement),
+        bought_with=_bought_with(product, movement),
     )
     product = _named(product, movement.name, at_ms, rank=0)
     product = _priced(product, movement.price, at_ms, rank=0)
@@ -273,46 +273,17 @@ def _counted(product: Product, event: StockLevelSet, source: Source) -> Product:
     )
     if product.level is not None and level < product.level:
         return product
-    after = tuple(change for change in product.changes if change[0] > as_of_ms)
-    return replace(product, level=level, changes=after)
+    return replace(product, level=level, changes=changes.after(product.changes, as_of_ms))
 
 
 def _changed(product: Product, at_ms: int, units: int) -> Product:
     if product.level is not None and at_ms <= product.level.as_of_ms:
         return product
-    changes = list(product.changes)
-    if not changes or changes[-1][0] < at_ms:
-        changes.append((at_ms, units))
-    else:
-        same = sum(other for other_ms, other in changes if other_ms == at_ms)
-        changes = [change for change in changes if change[0] != at_ms]
-        insort(changes, (at_ms, same + units))
-    if len(changes) > MAX_CHANGES:
-        (_, oldest), (merged_ms, next_oldest), *rest = changes
-        changes = [(merged_ms, oldest + next_oldest), *rest]
-    return replace(product, changes=tuple(changes))
+    return replace(product, changes=changes.add(product.changes, at_ms, units, MAX_CHANGES))
 
 
-def _counted_together(product: Product, movement: StockMovement) -> tuple[tuple[str, int], ...]:
-    """Count products bought together in bounded room.
-
-    Space-saving: a newcomer takes the place and the count of the rarest, so that a frequent one
-    cannot be missed (Metwally, Agrawal and El Abbadi 2005, "Efficient computation of frequent and
-    top-k elements in data streams", algorithm 1).
-    """
-    if movement.units >= 0 or not movement.bought_with:
+def _bought_with(product: Product, movement: StockMovement) -> Counts:
+    if movement.units >= 0:
         return product.bought_with
-    counts = dict(product.bought_with)
-    for other in movement.bought_with:
-        if other == product.product_id:
-            continue
-        floor = 0
-        if other not in counts and len(counts) >= MAX_BOUGHT_WITH:
-            rarest = min(counts, key=lambda id_: (counts[id_], id_))
-            floor = counts.pop(rarest)
-        counts[other] = counts.get(other, floor) + 1
-    return _most_often_first(counts)
-
-
-def _most_often_first(counts: Mapping[str, int]) -> tuple[tuple[str, int], ...]:
-    return tuple(sorted(counts.items(), key=lambda entry: (-entry[1], entry[0])))
+    others = (other for other in movement.bought_with if other != product.product_id)
+    return count_in(product.bought_with, others, MAX_BOUGHT_WITH)

@@ -46,12 +46,9 @@ def rank(
 ) -> tuple[RankedItem, ...]:
     """Return the best of *candidates* that the visitor can still want.
 
-    Left out: what is in the basket, what is sold out, and what was bought of late.
-
-    Args:
-        candidates: Product and score, best first, as the model gives them.
-        sold_out: Products that nobody can buy; a set.
-        now_ms: Time that "of late" counts back from.
+    Left out: what is in the basket, what is sold out, and what was bought of late, counted back
+    from *now_ms*. *candidates* are products and scores, best first, as the model gives them;
+    *sold_out* is asked once for each, so give a set.
 
     Returns:
         At most ``policy.n_items``, best first; empty when every candidate is left out.
@@ -77,11 +74,8 @@ def fallback(
     """Return what to show without a model: first what goes with the visitor's latest products.
 
     Never empty while anything trending is neither sold out nor in the basket: rather than show
-    nothing it repeats what was bought of late.
-
-    Args:
-        trending: Best selling products, best first.
-        now_ms: As for ``rank``; the session's latest event when absent.
+    nothing it repeats what was bought of late. *trending* are best sellers, best first; *now_ms* is
+    the time of the session's latest event when absent. Scores only order the items.
     """
     now_ms = session.updated_at_ms if now_ms is None else now_ms
     in_basket = basket(session)

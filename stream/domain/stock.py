@@ -13,7 +13,14 @@ from msgspec.structs import replace
 
 from stream.domain.assessment import Assessment, StockPolicy, assess, protection_days
 from stream.domain.demand import empirical_quantiles
-from stream.domain.outputs import AlertKind, AlertStatus, StockAlert, StockFigures, alert_id
+from stream.domain.outputs import (
+    AlertKind,
+    AlertStatus,
+    Severity,
+    StockAlert,
+    StockFigures,
+    alert_id,
+)
 from stream.domain.products import AlertState
 
 __all__ = [
@@ -36,6 +43,7 @@ class Forecast(NamedTuple):
 
 
 _UNNAMED = Forecast()
+_RANKS: dict[Severity, int] = {"warning": 0, "high": 1, "critical": 2}
 
 
 def transition(
@@ -50,11 +58,8 @@ def transition(
     """Return the alert's state after *assessment* and the message it takes, None for silence.
 
     The same arguments give the same message: a worker that died between publishing and storing
-    publishes it again under the same ``alert_id`` and ``revision``.
-
-    Args:
-        now_ms: Event time of the assessment.
-        created_at_ms: Time of the wall clock for the message; *now_ms* when absent.
+    publishes it again under the same ``alert_id`` and ``revision``. *now_ms* is the event time of
+    the assessment, *created_at_ms* the wall clock's (*now_ms* when absent).
     """
     after, status = _step(current, assessment, now_ms, policy)
     if after is None or status is None:
@@ -119,7 +124,8 @@ def _opened(
 def _matters(
     current: AlertState, assessment: Assessment, kind: AlertKind, policy: StockPolicy
 ) -> bool:
-    if kind != current.kind or assessment.severity != current.severity:
+    """Whether a planner would act on it; a risk that eases a little is not told."""
+    if kind != current.kind or _RANKS[assessment.severity] > _RANKS[current.severity]:
         return True
     if kind == "out_of_stock":
         return False
@@ -130,23 +136,27 @@ def _matters(
 
 
 def explain(kind: AlertKind, status: AlertStatus, figures: StockFigures) -> str:
-    """Return one sentence with the figures that led to the alert."""
-    selling = f"about {figures.daily_demand:.1f} sold a day"
+    """Return one sentence with the figures that led to the message."""
+    selling = f"about {figures.daily_demand:.1f} wanted a day"
     if status == "resolved":
-        cover = figures.days_of_cover_p90
-        lasts = (
-            "longer than a year" if cover is None else f"{cover:.0f} days even if sales run high"
-        )
-        return f"{figures.on_hand} on hand, {selling}: that lasts {lasts}."
+        return _explain_end(figures, selling)
     if kind == "out_of_stock":
-        short = f"oversold by {-figures.on_hand}" if figures.on_hand < 0 else "nothing left to sell"
+        short = f"Oversold by {-figures.on_hand}" if figures.on_hand < 0 else "Nothing left to sell"
         return (
-            f"{short.capitalize()}, {selling}: a reorder takes {figures.lead_time_days:g} days, "
+            f"{short}, {selling}: a reorder takes {figures.lead_time_days:g} days, "
             f"{figures.inbound} are on the way, {figures.suggested_quantity} more are suggested."
         )
     return (
-        f"{figures.on_hand} on hand, {selling}: in one case of ten gone by "
-        f"{figures.stock_out_date_p90}, before the {protection_days(figures):g} days of lead time "
-        f"and review are over; reorder point {figures.reorder_point}, "
+        f"{figures.on_hand} on hand, {selling}: if sales run high they are gone by "
+        f"{figures.stock_out_date_p90 or 'later'}, a reorder takes {protection_days(figures):g} "
+        f"days with review; reorder point {figures.reorder_point}, "
         f"{figures.suggested_quantity} suggested."
     )
+
+
+def _explain_end(figures: StockFigures, selling: str) -> str:
+    if figures.on_hand - figures.reserved <= 0:
+        return "Nothing left to sell, and nobody asked for it of late: no longer missed."
+    cover = figures.days_of_cover_p90
+    lasts = "longer than a year" if cover is None else f"{cover:.0f} days even if sales run high"
+    return f"{figures.on_hand} on hand, {selling}: they last {lasts}."
