@@ -1,0 +1,17 @@
+"""Clients of the embedded broker, closed after the test."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest_asyncio
+
+from stream.kafka.producer import BulkProducer
+
+
+@pytest_asyncio.fixture
+async def producer(bootstrap: str) -> AsyncIterator[BulkProducer]:
+    connected = BulkProducer([bootstrap], client_id="test", delivery_timeout_s=20)
+    await connected.start()
+    yield connected
+    await connected.stop()
