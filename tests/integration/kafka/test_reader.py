@@ -1,0 +1,89 @@
+"""A reader knows the whole topic before it is ready, and follows it from then on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from stream.kafka.producer import BulkProducer
+from stream.kafka.reader import TopicReader
+from stream.kafka.records import InRecord, OutRecord
+
+pytestmark = pytest.mark.broker
+
+
+class Shelf:
+    """Keeps what a reader is told, the last value of each key."""
+
+    def __init__(self) -> None:
+        self.values: dict[bytes | None, bytes | None] = {}
+        self.changed = asyncio.Event()
+
+    def apply(self, records: Sequence[InRecord]) -> None:
+        self.values.update((record.key, record.value) for record in records)
+        self.changed.set()
+
+
+async def test_all_partitions_are_known_when_it_is_ready(
+    bootstrap: str, producer: BulkProducer, new_topic: Callable[[int], str]
+) -> None:
+    topic = new_topic(3)
+    await producer.publish([OutRecord(topic, n % 2, b"%d" % n, b"v") for n in range(5_000)])
+    shelf = Shelf()
+    reader = TopicReader([bootstrap], topic, shelf.apply)
+
+    await reader.start()
+    await reader.wait_ready(20)
+
+    assert len(shelf.values) == 5_000
+    assert reader.ready
+    await reader.stop()
+    assert not reader.ready
+
+
+async def test_it_follows_what_is_appended_later(
+    bootstrap: str, producer: BulkProducer, new_topic: Callable[[int], str]
+) -> None:
+    topic = new_topic(1)
+    shelf = Shelf()
+    reader = TopicReader([bootstrap], topic, shelf.apply)
+    await reader.start()
+    await reader.wait_ready(20)
+
+    await producer.publish([OutRecord(topic, 0, b"k", b"late")])
+    await asyncio.wait_for(shelf.changed.wait(), 20)
+
+    assert shelf.values == {b"k": b"late"}
+    await reader.stop()
+
+
+async def test_exception_of_the_listener_ends_it_and_is_told(
+    bootstrap: str, producer: BulkProducer, new_topic: Callable[[int], str]
+) -> None:
+    def refuse(records: Sequence[InRecord]) -> None:
+        raise LookupError("no shelf for it")
+
+    topic = new_topic(1)
+    await producer.publish([OutRecord(topic, 0, b"k", b"v")])
+    reader = TopicReader([bootstrap], topic, refuse)
+    await reader.start()
+
+    with pytest.raises(LookupError, match="no shelf for it"):
+        await reader.wait_ready(20)
+
+    assert isinstance(reader.failure, LookupError)
+    assert not reader.ready
+    await reader.stop()
+
+
+async def test_without_a_broker_it_waits_and_stops_cleanly() -> None:
+    reader = TopicReader(["127.0.0.1:1"], "any.topic", Shelf().apply, retry_s=0.01)
+    await reader.start()
+
+    with pytest.raises(TimeoutError):
+        await reader.wait_ready(0.2)
+
+    await reader.stop()
+    assert reader.failure is None
