@@ -67,8 +67,11 @@ class EmbeddedBroker:
         self.stop()
         raise LocalPartMissing(f"The embedded broker gave no answer in {timeout_s} s:\n{tail}")
 
-    def stop(self, timeout_s: float = 5.0) -> None:
-        """End it; a second call does nothing."""
+    def stop(self, timeout_s: float = 1.0) -> None:
+        """End it; a second call does nothing.
+
+        It waits for its clients to leave, and has nothing to save: so it is killed soon.
+        """
         if self._child is not None:
             self._child.stop(timeout_s)
 

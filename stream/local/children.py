@@ -51,10 +51,9 @@ class Child:
         log_path: Path,
         environment: Mapping[str, str] | None = None,
     ) -> None:
-        """Start *command*; its first word is an absolute path.
+        """Start *command*, whose first word is an absolute path.
 
-        Args:
-            environment: Variables set over those of this process.
+        *environment* is set over the variables of this process.
         """
         self.name = name
         self.log_path = log_path
@@ -140,7 +139,7 @@ class Children:
 
     async def first_death(self, interval_s: float = 0.1) -> Death:
         """Wait until one of them ends and say which; looks every *interval_s*."""
-        while (death := self.death()) is None:
+        while (death := self.death()) is None:  # noqa: ASYNC110 - a process sets no event
             await asyncio.sleep(interval_s)
         return death
 
