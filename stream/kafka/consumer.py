@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from typing import Any
 
 from faust.transport.consumer import ensure_TP, ensure_TPset
@@ -56,7 +56,7 @@ class BatchConsumer(BooklessConsumer):
 
     # -- fetching
 
-    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:  # noqa: ASYNC109  # Faust's
+    async def getmany(self, timeout: float) -> AsyncGenerator[tuple[TP, Message], None]:  # noqa: ASYNC109  # Faust's
         """Yield one message per fetched chunk, at most one per partition; wait *timeout* at most."""
         if not self.flow_active:
             await self.wait_first(self.can_resume_flow.wait())
@@ -192,6 +192,10 @@ class BatchConsumer(BooklessConsumer):
         self.tracker.revoke(ensure_TPset(revoked))
 
     # -- committing
+
+    def committed_offsets(self) -> dict[TP, int]:
+        """Next offset to read of each partition, as the broker confirmed it; absent while none."""
+        return {tp: offset for tp, offset in self._committed_offset.items() if offset is not None}
 
     async def wait_empty(self) -> None:
         """Wait for the batches that agents took, then commit; both within their deadlines.
