@@ -12,6 +12,7 @@
     ├── PartitionRevoked          drop the work: another worker redoes it
     ├── PublishFailed             crash: outputs were not confirmed
     ├── RecoveryFailed            crash: state could not be rebuilt
+    ├── PartDied                  end the demo: a process it started is gone
     └── Misconfigured             refuse to start, saying what to do
         ├── ModelMismatch           the server's model has other tensors than ours
         ├── TopicMismatch           topics differ from the table in ``topics.py``
@@ -66,6 +67,10 @@ class PublishFailed(StoreStreamError):
 
 class RecoveryFailed(StoreStreamError):
     """The state of a partition could not be rebuilt from its changelog."""
+
+
+class PartDied(StoreStreamError):
+    """A process that the demo started has ended, or never became ready."""
 
 
 class Misconfigured(StoreStreamError):

@@ -37,12 +37,13 @@ _NOON_MS = 12 * 3600 * 1000
 
 
 class Outgoing(NamedTuple):
-    """A record to send, and what it is."""
+    """A record to send, and what it is; ``n_moved`` products are moved by it."""
 
     record: OutRecord
     kind: str
     simulated: bool
     occurred_at_ms: int
+    n_moved: int
 
 
 class Replay:
@@ -103,7 +104,8 @@ class Replay:
         value = encode(event)
         record = OutRecord(topic, partition, encoded, value, headers)
         kind = str(event.__struct_config__.tag)
-        return Outgoing(record, kind, event.simulated, event.occurred_at_ms)
+        n_moved = len(event.products) if isinstance(event, OrderCompleted) else 0
+        return Outgoing(record, kind, event.simulated, event.occurred_at_ms, n_moved)
 
 
 def _destination(event: StoreEvent) -> tuple[str, str]:

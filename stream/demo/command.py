@@ -1,0 +1,121 @@
+"""``storestream demo``: the whole system on one machine, on real orders, until Ctrl-C."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from rich.console import Console
+
+from stream.demo.catalogue import catalogue_of
+from stream.demo.household_orders import read_descriptions, read_purchases
+from stream.demo.live import ORIGINS
+from stream.demo.narration import Narrator
+from stream.demo.pacing import parse_pace
+from stream.demo.parts import Parts
+from stream.demo.replay import PAST_FROM, REPLAYED_FROM, training_data
+from stream.demo.report import report_of, write_report
+from stream.demo.story import SEED, Data, Run
+from stream.demo.summary import summary
+from stream.kafka import administration
+from stream.model_specs import MODELS
+from stream.settings import Settings
+from stream.wanted_topics import wanted_topics
+
+FOLDER = Path("var/demo")
+TRAINING_S = 120.0
+_INTERRUPTED = 130
+
+
+def run_demo(
+    *, speed: str, headless: bool, seconds: float | None, report: Path | None, folder: Path | None
+) -> int:
+    """Run the demo; 0 when no event was lost and nothing is left behind.
+
+    Args:
+        folder: Keeps the models for later runs, and the logs of a run that failed.
+
+    Raises:
+        LocalPartMissing: An embedded part cannot run here; the message says what to do.
+        PartDied: A child process ended; the message names it and its log.
+    """
+    pace = parse_pace(speed)
+    narrator = Narrator(Console(highlight=False), headless=headless)
+    narrator.say(ORIGINS)
+    try:
+        with _terminated_like_interrupted():
+            data = _read_data(narrator)
+            repository = _models(folder or FOLDER, data, narrator)
+            with Parts(repository=repository, kept_logs=(folder or FOLDER) / "logs") as parts:
+                run = Run(parts, _start(parts, narrator), pace, seconds, headless, narrator)
+                story = asyncio.run(run.tell(data))
+    except KeyboardInterrupt:
+        narrator.say("Stopped before the replay was over; everything is gone again.")
+        return _INTERRUPTED
+    left_behind = parts.left_behind()
+    narrator.console.print(summary(story, left_behind))
+    if report is not None:
+        told = {"speed": speed, "seconds": seconds, "partitions": run.settings.partitions}
+        found = report_of(story, left_behind=left_behind, settings=told, seconds=narrator.seconds)
+        write_report(found, report)
+        narrator.say(f"Report: {report}")
+    return 0 if story.lost.total == 0 and not left_behind else 1
+
+
+def _read_data(narrator: Narrator) -> Data:
+    with narrator.step("reading", "Reading a year of real orders"):
+        purchases = read_purchases()
+        past = purchases.between(PAST_FROM, REPLAYED_FROM)
+        return Data(purchases, catalogue_of(past, read_descriptions()))
+
+
+def _models(folder: Path, data: Data, narrator: Narrator) -> Path:
+    """The model repository, trained on first use."""
+    repository = folder / "models"
+    if repository.exists():
+        return repository
+    from stream.models.train import train_all  # noqa: PLC0415 - torch, not needed again
+
+    seen = training_data(data.purchases, data.catalogue)
+    with narrator.step("training", "Training both models on what came before") as update:
+        train_all(
+            seen.sequences,
+            seen.demand,
+            seen.first_weekday,
+            repository,
+            budget_s=TRAINING_S,
+            seed=SEED,
+            progress=lambda stage, share: update(share, stage),
+        )
+    return repository
+
+
+def _start(parts: Parts, narrator: Narrator) -> Settings:
+    with narrator.step("broker", "Starting the broker (Tansu)"):
+        parts.start_broker()
+        settings = Settings(bootstrap_servers=parts.bootstrap)
+        administration.create_topics([parts.bootstrap], wanted_topics(settings))
+    with narrator.step("triton", "Starting Triton with both models"):
+        parts.start_triton(tuple(spec.name for spec in MODELS))
+    with narrator.step("worker", "Starting the Faust worker"):
+        parts.start_worker({"STORESTREAM_PARTITIONS": str(settings.partitions)})
+    return settings
+
+
+@contextmanager
+def _terminated_like_interrupted() -> Iterator[None]:
+    """SIGTERM ends the demo as Ctrl-C does, so that it clears up behind itself."""
+
+    def interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

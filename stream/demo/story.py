@@ -1,0 +1,251 @@
+"""The run itself, in order: publish the past, wait until it is folded, replay, audit."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+
+from rich.live import Live
+
+from stream.demo.audit import Audit
+from stream.demo.catalogue import Catalogue
+from stream.demo.household_orders import Purchases
+from stream.demo.live import Following, Screen
+from stream.demo.narration import Narrator, Update
+from stream.demo.pacing import Pace
+from stream.demo.parts import Parts
+from stream.demo.reading import Progress
+from stream.demo.replay import Replay
+from stream.demo.report import Requests, Story, requests_so_far
+from stream.demo.sending import Replayed, Sender, replay
+from stream.demo.verify import verify
+from stream.kafka.producer import BulkProducer
+from stream.kafka.reader import TopicReader
+from stream.model_specs import RECOMMENDER
+from stream.settings import Settings
+from stream.topics import RECOMMENDATIONS, STOCK_ALERTS
+
+#: Of all that is simulated.
+SEED = 1
+
+_LOOK_S = 0.25
+_SAY_S = 10.0
+_AUDIT_TIMEOUT_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """What the store sold, and the part of it that is on the shelves."""
+
+    purchases: Purchases
+    catalogue: Catalogue
+
+
+@dataclass(slots=True)
+class Run:
+    """One run of the demo against parts that are up.
+
+    Attributes:
+        settings: The worker's: partitions and consumer group.
+        seconds: Length of the replay; None until Ctrl-C.
+    """
+
+    parts: Parts
+    settings: Settings
+    pace: Pace
+    seconds: float | None
+    headless: bool
+    narrator: Narrator
+
+    async def tell(self, data: Data) -> Story:
+        """Run it all on *data*.
+
+        Raises:
+            PartDied: A child process ended.
+            KeyboardInterrupt: Ctrl-C before the replay, or twice.
+        """
+        stop = asyncio.Event()
+        told = asyncio.create_task(self._tell(stop, data))
+        with _interrupts(stop, told.cancel):
+            try:
+                while not told.done():
+                    self.parts.check()
+                    await asyncio.wait([told], timeout=_LOOK_S)
+                return told.result()
+            except asyncio.CancelledError:
+                raise KeyboardInterrupt from None
+            finally:
+                told.cancel()
+                await asyncio.wait([told])
+
+    async def _tell(self, stop: asyncio.Event, data: Data) -> Story:
+        partitions = self.settings.partitions
+        store = Replay(data.purchases, data.catalogue, n_partitions=partitions, seed=SEED)
+        progress = Progress(self.parts.bootstrap, self.settings.group_id)
+        try:
+            async with self._sender() as sender:
+                watch = _Watch(sender, progress)
+                with self.narrator.step("past", "Folding the past, 12 weeks of orders") as update:
+                    await sender.send_all(store.past())
+                    await watch.until_folded(stop, update)
+                n_past = sum(sender.sent.values())
+                before = await asyncio.to_thread(requests_so_far, self.parts.triton_grpc)
+                show = self._lines if self.headless else partial(self._screen, data.catalogue)
+                replayed = Replayed()
+                async with _beside(watch.look(), show(sender, watch, replayed)):
+                    await replay(
+                        store.days(),
+                        sender,
+                        self.pace,
+                        seconds=self.seconds,
+                        lag=lambda: watch.lag,
+                        stop=stop,
+                        replayed=replayed,
+                    )
+                return await self._audited(sender, replayed, before, n_past)
+        finally:
+            progress.close()
+
+    @asynccontextmanager
+    async def _sender(self) -> AsyncIterator[Sender]:
+        producer = BulkProducer([self.parts.bootstrap], client_id="storestream-demo")
+        await producer.start()
+        try:
+            yield Sender(producer)
+        finally:
+            await producer.stop()
+
+    async def _audited(
+        self, sender: Sender, replayed: Replayed, before: dict[str, Requests], n_past: int
+    ) -> Story:
+        audit = Audit(n_partitions=self.settings.partitions, sent=sender.sent)
+        with self.narrator.step("audit", "Reading the topics to their end"):
+            lost = await asyncio.to_thread(
+                verify,
+                audit,
+                self.parts.bootstrap,
+                timeout_s=_AUDIT_TIMEOUT_S,
+                check=self.parts.check,
+            )
+        now = await asyncio.to_thread(requests_so_far, self.parts.triton_grpc)
+        return Story(
+            n_past=n_past,
+            replayed=replayed,
+            audit=audit,
+            lost=lost,
+            requests={name: now[name].since(before[name]) for name in now},
+            triton_version=self.parts.triton_version,
+        )
+
+    async def _lines(self, sender: Sender, watch: _Watch, replayed: Replayed) -> None:
+        while True:
+            await asyncio.sleep(_SAY_S)
+            self.narrator.say(
+                f"  {replayed.seconds:4.0f} s: {replayed.n_events:,} events sent, "
+                f"{watch.lag_of(sender):,} not yet committed"
+            )
+
+    async def _screen(
+        self, catalogue: Catalogue, sender: Sender, _: _Watch, replayed: Replayed
+    ) -> None:
+        following = Following(sender)
+        screen = Screen(following, sender, replayed, catalogue)
+        bootstrap = [self.parts.bootstrap]
+        readers = (
+            TopicReader(bootstrap, RECOMMENDATIONS.name, following.recommended),
+            TopicReader(bootstrap, STOCK_ALERTS.name, following.alerted),
+        )
+        try:
+            for reader in readers:
+                await reader.start()
+            with Live(screen, console=self.narrator.console, auto_refresh=False) as live:
+                while True:
+                    now = await asyncio.to_thread(requests_so_far, self.parts.triton_grpc)
+                    screen.rows_per_request = now[RECOMMENDER.name].rows_per_request
+                    live.refresh()
+                    await asyncio.sleep(_LOOK_S)
+        finally:
+            for reader in readers:
+                await reader.stop()
+
+
+@dataclass(slots=True)
+class _Watch:
+    """How far the worker is behind the sender, by its committed offsets."""
+
+    sender: Sender
+    progress: Progress
+    lag: int = 0
+
+    async def look(self) -> None:
+        """Keep ``lag`` up to date."""
+        while True:
+            await self._look()
+            await asyncio.sleep(_LOOK_S)
+
+    async def until_folded(self, stop: asyncio.Event, update: Update) -> None:
+        """Return when nothing is behind.
+
+        Raises:
+            KeyboardInterrupt: *stop* was set meanwhile.
+        """
+        total = self.sender.expected.total()
+        await self._look()
+        while self.lag > 0:
+            if stop.is_set():
+                raise KeyboardInterrupt
+            update(1 - self.lag / total, "")
+            await asyncio.sleep(_LOOK_S)
+            await self._look()
+
+    def lag_of(self, sender: Sender) -> int:
+        """The lag as last seen."""
+        return min(self.lag, sender.expected.total())
+
+    async def _look(self) -> None:
+        committed = await asyncio.to_thread(self.progress.committed)
+        self.lag = self.sender.lag(Counter(committed))
+
+
+@asynccontextmanager
+async def _beside(*work: Coroutine[object, object, None]) -> AsyncIterator[None]:
+    """Run *work* as long as the block lasts; its failure fails the block, at the end."""
+    tasks = [asyncio.create_task(each) for each in work]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        ended = await asyncio.gather(*tasks, return_exceptions=True)
+    for error in ended:
+        if isinstance(error, Exception):
+            raise error
+
+
+class _interrupts:  # noqa: N801 - reads as a verb where it is used
+    """Ctrl-C and SIGTERM: the first ends the replay in order, the second everything at once."""
+
+    def __init__(self, stop: asyncio.Event, cancel: Callable[[], object]) -> None:
+        self._stop = stop
+        self._cancel = cancel
+        self._signals = (signal.SIGINT, signal.SIGTERM)
+
+    def __enter__(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in self._signals:
+            loop.add_signal_handler(number, self._interrupted)
+
+    def __exit__(self, *_: object) -> None:
+        loop = asyncio.get_running_loop()
+        for number in self._signals:
+            loop.remove_signal_handler(number)
+
+    def _interrupted(self) -> None:
+        if self._stop.is_set():
+            self._cancel()
+        self._stop.set()

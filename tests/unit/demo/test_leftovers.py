@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import socket
+import sys
+from pathlib import Path
+
+import pytest
+
+from stream.demo.leftovers import footprint_of
+from stream.local.children import Child
+
+LISTENING = """
+import signal, socket, sys
+listener = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+print("ready", flush=True)
+signal.pause()
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "run"
+    folder.mkdir()
+    return folder
+
+
+def start_listener(tmp_path: Path, port: int) -> Child:
+    command = [sys.executable, "-c", LISTENING, str(port)]
+    child = Child("listener", command, log_path=tmp_path / "child.log")
+    while "ready" not in child.tail() and child.alive:
+        pass
+    return child
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def test_running_child_is_named_with_its_port_and_folder(tmp_path: Path, folder: Path) -> None:
+    port = free_port()
+    child = start_listener(tmp_path, port)
+    try:
+        remaining = footprint_of(frozenset({child.pid}), folder).remaining()
+    finally:
+        child.stop()
+
+    assert remaining[0].startswith(f"process {child.pid} (")
+    assert remaining[1:] == [f"port {port}", str(folder)]
+
+
+def test_nothing_remains_after_a_clean_stop(tmp_path: Path, folder: Path) -> None:
+    child = start_listener(tmp_path, free_port())
+    footprint = footprint_of(frozenset({child.pid}), folder)
+
+    child.stop()
+    folder.rmdir()
+
+    assert footprint.remaining() == []
+
+
+def test_ports_and_processes_of_others_are_not_ours(folder: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)):
+        footprint = footprint_of(frozenset(), folder)
+
+    assert (footprint.ports, footprint.sessions) == (frozenset(), frozenset())
