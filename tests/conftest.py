@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import os
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -10,6 +12,8 @@ import pytest
 from stream.kafka.administration import Topic, create_topics
 from stream.local.broker import EmbeddedBroker
 
+# A broker that outlives this run knows the topics of earlier ones.
+_run = time.time_ns()
 _ordinals = itertools.count(1)
 
 NewTopic = Callable[[int], str]
@@ -24,8 +28,13 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedBroker]
 
 
 @pytest.fixture(scope="session")
-def bootstrap(broker: EmbeddedBroker) -> str:
-    return broker.bootstrap
+def bootstrap(request: pytest.FixtureRequest) -> str:
+    """Address of the broker under test: the embedded one, unless the environment names another."""
+    named = os.environ.get("STORESTREAM_TEST_BOOTSTRAP")
+    if named:
+        return named
+    embedded: EmbeddedBroker = request.getfixturevalue("broker")
+    return embedded.bootstrap
 
 
 @pytest.fixture
@@ -33,7 +42,7 @@ def new_topic(bootstrap: str) -> NewTopic:
     """Create an empty topic of so many partitions and return its name."""
 
     def create(n_partitions: int = 1) -> str:
-        name = f"test.topic-{next(_ordinals)}.v1"
+        name = f"test.run-{_run}.topic-{next(_ordinals)}.v1"
         create_topics([bootstrap], [Topic(name, n_partitions, replication=1)])
         return name
 

@@ -48,10 +48,15 @@ class EmbeddedBroker:
             raise LocalPartMissing("The embedded broker has not been started.")
         return self._child
 
-    def start(self, timeout_s: float = 30.0) -> None:
-        """Start it and return once it answers a metadata request.
+    @property
+    def port(self) -> int:
+        """The port it listens on, 0 before its first start."""
+        return self._port
 
-        Another port is tried when the process ends at once, as it does when the port was taken.
+    def start(self, timeout_s: float = 30.0, *, port: int | None = None) -> None:
+        """Start it on *port*, or on a free one, and return once it answers a metadata request.
+
+        Should the process end at once, as it does when another took the port, it is tried again.
 
         Raises:
             LocalPartMissing: It cannot run here, or gave no answer in time.
@@ -59,7 +64,7 @@ class EmbeddedBroker:
         program = find_broker()
         deadline = time.monotonic() + timeout_s
         for _ in range(_ATTEMPTS):
-            self._port = free_port()
+            self._port = port or free_port()
             self._child = self._launch(program)
             if self._answers(self._child, deadline):
                 return

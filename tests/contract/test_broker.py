@@ -16,10 +16,17 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
 from stream.kafka.administration import Topic, create_topics, list_topics, topic_ids
+from stream.local.broker import EmbeddedBroker
 
 pytestmark = pytest.mark.broker
 
 NewTopic = Callable[[int], str]
+
+
+@pytest.fixture(scope="session")
+def bootstrap(broker: EmbeddedBroker) -> str:
+    """This contract is Tansu's, whatever the other tests run on."""
+    return broker.bootstrap
 
 
 @pytest_asyncio.fixture

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import pytest
 
+from stream.kafka.administration import Topic, create_topics
 from stream.kafka.producer import BulkProducer
 from stream.kafka.reader import TopicReader
 from stream.kafka.records import InRecord, OutRecord
+from stream.local.broker import EmbeddedBroker
 
 pytestmark = pytest.mark.broker
+
+TOPIC = "test.topic.v1"
 
 
 class Shelf:
@@ -87,3 +92,34 @@ async def test_without_a_broker_it_waits_and_stops_cleanly() -> None:
 
     await reader.stop()
     assert reader.failure is None
+
+
+async def test_it_goes_on_after_the_broker_went_away_and_came_back(tmp_path: Path) -> None:
+    """A broker in memory forgets: the record at the offset it waits for is appended anew."""
+    mortal = EmbeddedBroker(tmp_path)
+    mortal.start()
+    await publish(mortal.bootstrap, [b"first"])
+    shelf = Shelf()
+    reader = TopicReader([mortal.bootstrap], TOPIC, shelf.apply, retry_s=0.05)
+    await reader.start()
+    await reader.wait_ready(20)
+    shelf.changed.clear()
+
+    mortal.stop()
+    mortal.start(port=mortal.port)
+    await publish(mortal.bootstrap, [b"first again", b"second"])
+    await asyncio.wait_for(shelf.changed.wait(), 20)
+
+    assert shelf.values == {b"k": b"second"}
+    assert reader.ready
+    await reader.stop()
+    mortal.stop()
+
+
+async def publish(bootstrap: str, values: Sequence[bytes]) -> None:
+    """Create the topic and append *values*, with a producer that lives no longer than that."""
+    create_topics([bootstrap], [Topic(TOPIC, 1, replication=1)])
+    producer = BulkProducer([bootstrap], client_id="test")
+    await producer.start()
+    await producer.publish([OutRecord(TOPIC, 0, b"k", value) for value in values])
+    await producer.stop()
