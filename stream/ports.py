@@ -65,3 +65,10 @@ class OwnedStates(Protocol):
         Raises:
             PartitionRevoked: The partition is no longer ours.
         """
+
+
+class Clock(Protocol):
+    """Wall-clock time, for stamps on outputs only: decisions go by event time."""
+
+    def __call__(self) -> int:
+        """Return milliseconds since the Unix epoch."""

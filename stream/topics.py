@@ -61,9 +61,15 @@ STOCK_ALERTS = TopicSpec(
 )
 
 
+def dead_letter_name(topic: str) -> str:
+    """Return the name of the topic that keeps what of *topic* could not be read or answered."""
+    return f"{topic}.dead-letter"
+
+
 def dead_letter_of(topic: TopicSpec) -> TopicSpec:
-    """The topic beside *topic* that keeps what could not be read or answered."""
-    return TopicSpec(f"{topic.name}.dead-letter", "source", "out", retention_ms=4 * WEEK_MS)
+    """Return the topic beside *topic* for dead letters: same partitions, kept for four weeks."""
+    name = dead_letter_name(topic.name)
+    return TopicSpec(name, "source", "out", retention_ms=4 * WEEK_MS)
 
 
 INPUTS = (EVENTS, ORDERS, STOCK_LEVELS)

@@ -11,4 +11,5 @@ def partition_of(key: bytes, n_partitions: int) -> int:
     librdkafka's default is another hash; a producer that uses it must be told ``murmur2_random``.
     Source: ``org.apache.kafka.clients.producer.internals.BuiltInPartitioner.partitionForKey``.
     """
-    return (murmur2(key) & 0x7FFFFFFF) % n_partitions
+    hashed: int = murmur2(key)
+    return (hashed & 0x7FFFFFFF) % n_partitions

@@ -149,9 +149,9 @@ class Batcher(Generic[Payload, Scores]):
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            # A revoked partition is read again by its new owner: nothing to complete here.
-            if not isinstance(error, PartitionRevoked):
-                self._on_failure(error)
+        error = None if task.cancelled() else task.exception()
+        # A revoked partition is read again by its new owner: nothing to complete here.
+        if error is not None and not isinstance(error, PartitionRevoked):
+            self._on_failure(error)
         if self._waiting:
             self._schedule()

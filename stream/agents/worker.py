@@ -1,0 +1,226 @@
+"""The worker's life: open, recover, look after, drain, close."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Mapping
+from typing import Any
+
+import structlog
+from faust.types import TP
+
+from stream.agents.listening import listen
+from stream.agents.parts import Parts
+from stream.credentials import client_security
+from stream.errors import PartitionRevoked, RecoveryFailed, StoreStreamError, TopicMismatch
+from stream.health import HEALTHY, Health
+from stream.kafka.recovery import recover
+from stream.kafka.store import StateStore
+from stream.kafka.transport import BatchApp, consumer_of
+from stream.topics import EVENTS, ORDERS, STOCK_LEVELS, STOCK_MOVEMENTS, TOPICS
+
+log = structlog.get_logger(__name__)
+
+VISITOR_TOPICS = (EVENTS, ORDERS)
+PRODUCT_TOPICS = (STOCK_LEVELS, STOCK_MOVEMENTS)
+_GAUGES_S = 1.0
+
+
+class Stalled(StoreStreamError):
+    """A record batch was open for too long: the worker ends so that it is started anew."""
+
+
+class WorkerApp(BatchApp):
+    """A Faust app around the parts of a worker. Call ``use`` before it starts."""
+
+    def use(self, parts: Parts) -> None:
+        """Take *parts* in and register the agents that feed the pipelines."""
+        self.parts = parts
+        self.recovered = False
+        self._tasks: set[asyncio.Future[None]] = set()
+        self._failure: BaseException | None = None
+        recommend, stock = parts.recommend.accept, parts.stock.accept
+        listen(self, "recommend", VISITOR_TOPICS, accept=recommend, on_failure=self.fail)
+        listen(self, "watch_stock", PRODUCT_TOPICS, accept=stock, on_failure=self.fail)
+        self.on_partitions_revoked.connect(self._on_revoked)
+        self.on_rebalance_complete.connect(self._on_rebalanced)
+
+    def fail(self, error: BaseException) -> None:
+        """End the worker: a bug, or a broker that no longer confirms, must not be passed over."""
+        if self._failure is None:
+            self._failure = error
+            log.error("worker_failed", error=repr(error), exc_info=error)
+            self._go(self.crash(error))
+
+    def live(self) -> Health:
+        """Whether this process can still do its work; depends on nothing outside it."""
+        if self._failure is not None:
+            return Health(False, (f"failed: {self._failure!r}",))
+        open_s = consumer_of(self).tracker.oldest_open_s()
+        limit_s = self.parts.settings.watchdog_s
+        if open_s > limit_s:
+            return Health(False, (f"a record batch is open for {open_s:.0f} s of {limit_s:g} s",))
+        return HEALTHY
+
+    def ready(self) -> Health:
+        """Whether events are answered in full: partitions, state, shelf and model are there."""
+        serving = self.parts.serving
+        missing = {
+            "no partitions are assigned and recovered yet": not self.recovered,
+            "the product state is not read yet": not self.parts.shelf_reader.ready,
+            "the models are not served yet": serving is not None and not serving.ready,
+        }
+        reasons = tuple(reason for reason, holds in missing.items() if holds)
+        return Health(not reasons, reasons)
+
+    @property
+    def failure(self) -> BaseException | None:
+        """What ended the worker, None while nothing did."""
+        return self._failure
+
+    # -- start and stop
+
+    async def on_start(self) -> None:
+        """Open every connection, and refuse topics that do not fit together."""
+        await super().on_start()
+        parts = self.parts
+        if parts.health is not None:
+            await parts.health.start()
+        await parts.producer.start()
+        await self._check_topics()
+        await parts.shelf_reader.start()
+        if parts.models is not None:
+            await parts.models.start()
+        if parts.serving is not None:
+            self._go(parts.serving.until_ready())
+        self._go(self._look_after())
+        self._go(self._gauge())
+
+    async def on_shutdown(self) -> None:
+        """Close what was opened; the drain and the last commit are behind us by now."""
+        parts = self.parts
+        for task in tuple(self._tasks):
+            task.cancel()
+        for batcher in parts.batchers.values():
+            await batcher.stop()
+        await parts.settling.stop()
+        await parts.shelf_reader.stop()
+        await parts.producer.stop()
+        if parts.models is not None:
+            await parts.models.stop()
+        if parts.health is not None:
+            await parts.health.stop()
+        await super().on_shutdown()
+
+    async def _check_topics(self) -> None:
+        counts = {t.name: await self.parts.producer.partitions_for(t.name) for t in TOPICS}
+        expected = self.parts.settings.partitions
+        wrong = {name: n for name, n in counts.items() if n != expected}
+        if wrong:
+            found = ", ".join(f"{name} has {n}" for name, n in sorted(wrong.items()))
+            raise TopicMismatch(
+                f"expected {expected} partitions of every topic (setting partitions), but {found}; "
+                "see `storestream topics check`"
+            )
+
+    # -- partitions
+
+    async def _on_revoked(self, app: Any, revoked: set[TP], **_: Any) -> None:
+        self.recovered = False
+        for store in (self.parts.sessions, self.parts.products):
+            for partition in store.partitions:
+                store.drop(partition)
+
+    async def _on_rebalanced(self, app: Any, **_: Any) -> None:
+        """Rebuild the state of what is assigned, before its first event."""
+        generation = self.consumer_generation_id
+        assigned = consumer_of(self).assignment()
+        try:
+            await self._recover(self.parts.sessions, _numbers(assigned, EVENTS.name), generation)
+            await self._recover(
+                self.parts.products, _numbers(assigned, STOCK_LEVELS.name), generation
+            )
+            await self.parts.shelf_reader.wait_ready(self.parts.settings.recovery_timeout_s)
+        except PartitionRevoked as error:
+            log.info("recovery_overtaken", reason=str(error))
+        except (RecoveryFailed, TimeoutError) as error:
+            self.fail(error)
+        else:
+            self.recovered = bool(assigned)
+
+    async def _recover(self, store: StateStore, partitions: set[int], generation: int) -> None:
+        for partition in store.partitions:
+            store.drop(partition)
+        for partition in sorted(partitions):
+            store.open(partition)
+        if not partitions:
+            return
+        settings = self.parts.settings
+        report = await recover(
+            store,
+            partitions,
+            settings.bootstrap_servers.split(","),
+            cancelled=lambda: self.consumer_generation_id != generation,
+            deadline_s=settings.recovery_timeout_s,
+            client_id=f"{settings.client_id}-recovery",
+            security=client_security(settings),
+        )
+        self.parts.telemetry.recovered_records.labels(store.changelog).inc(report.records)
+        self.parts.telemetry.recovery_seconds.labels(store.changelog).set(report.seconds)
+        log.info(
+            "state_recovered",
+            changelog=store.changelog,
+            partitions=sorted(partitions),
+            records=report.records,
+            keys=report.keys,
+            seconds=round(report.seconds, 3),
+        )
+
+    # -- while it runs
+
+    async def _look_after(self) -> None:
+        while True:
+            await asyncio.sleep(self.parts.settings.stock_tick_s)
+            if self.recovered:
+                for rounds in self.parts.rounds:
+                    rounds.tick()
+
+    async def _gauge(self) -> None:
+        telemetry, watchdog_s = self.parts.telemetry, self.parts.settings.watchdog_s
+        while True:
+            await asyncio.sleep(_GAUGES_S)
+            tracker = consumer_of(self).tracker
+            telemetry.chunks_in_flight.set(tracker.in_flight)
+            telemetry.bytes_in_flight.set(tracker.bytes_in_flight)
+            telemetry.oldest_open_seconds.set(tracker.oldest_open_s())
+            self._gauge_lag(telemetry.committed_lag)
+            for name, batcher in self.parts.batchers.items():
+                telemetry.rows_waiting.labels(name).set(batcher.n_waiting)
+            for store in (self.parts.sessions, self.parts.products):
+                for partition in store.partitions:
+                    keys = telemetry.state_keys.labels(store.changelog, str(partition))
+                    keys.set(len(store[partition]))
+            if tracker.oldest_open_s() > watchdog_s:
+                self.fail(Stalled(f"a record batch was open for more than {watchdog_s:g} s"))
+
+    def _gauge_lag(self, gauge: Any) -> None:
+        consumer = consumer_of(self)
+        committed: Mapping[TP, int | None] = consumer.committed_offsets()
+        for tp in consumer.assignment():
+            end = consumer.highwater(tp)
+            if end is not None:
+                gauge.labels(tp.topic, str(tp.partition)).set(end - (committed.get(tp) or 0))
+
+    def _go(self, work: Awaitable[None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._gone)
+
+    def _gone(self, task: asyncio.Future[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.fail(error)
+
+
+def _numbers(assigned: set[TP], topic: str) -> set[int]:
+    return {tp.partition for tp in assigned if tp.topic == topic}

@@ -1,0 +1,161 @@
+"""Alerts: products forecast together, assessed one by one, published, and only then remembered.
+
+A worker that dies between publishing and remembering publishes again, under the same id and
+revision; one that dies before publishing has not forgotten anything.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from msgspec.structs import replace
+
+from stream.codec import encode
+from stream.domain.assessment import StockPolicy, assess
+from stream.domain.outputs import StockAlert
+from stream.domain.products import AlertState, Product
+from stream.domain.stock import transition
+from stream.kafka.records import OutRecord
+from stream.pipeline.batcher import Batcher, Row
+from stream.pipeline.event_clock import EventClock
+from stream.pipeline.forecasts import Forecasted, Forecaster
+from stream.pipeline.intake import partition_for
+from stream.ports import Clock, OwnedStates, Publisher, States
+from stream.state.products import dump, load
+from stream.telemetry import Telemetry
+from stream.topics import STOCK_ALERTS
+
+
+@dataclass(frozen=True, slots=True)
+class Concern:
+    """A product to look at, and the partition whose state knows it."""
+
+    product_id: str
+    partition: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What the forecaster said of a micro-batch, and for which day."""
+
+    today: int
+    forecasts: Sequence[Forecasted]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A transition to publish and then to remember."""
+
+    states: States
+    key: bytes
+    after: AlertState | None
+    alert: StockAlert
+
+
+def latest(waiting: Concern, newer: Concern) -> Concern:
+    """Return *newer*: looking at a product once, late, tells all that looking twice would."""
+    return newer
+
+
+AlertBatcher: TypeAlias = Batcher[Concern, Outlook]
+
+
+class Alerts:
+    """The work of a micro-batch of products.
+
+    Args:
+        products: State by partition, keyed by product.
+        n_partitions: Of the alerts topic.
+        wall: Stamps messages; decisions go by *clock*.
+    """
+
+    def __init__(
+        self,
+        products: OwnedStates,
+        forecaster: Forecaster,
+        publisher: Publisher,
+        *,
+        clock: EventClock,
+        telemetry: Telemetry,
+        policy: StockPolicy,
+        n_partitions: int,
+        wall: Clock,
+    ) -> None:
+        self._products = products
+        self._forecaster = forecaster
+        self._publisher = publisher
+        self._clock = clock
+        self._telemetry = telemetry
+        self._policy = policy
+        self._n_partitions = n_partitions
+        self._wall = wall
+
+    async def score(self, rows: Sequence[Row[Concern]]) -> Outlook:
+        """Ask for the demand that each product must meet."""
+        today = self._clock.today
+        products = [self._product(row) for row in rows]
+        return Outlook(today, await self._forecaster.forecast(products, today))
+
+    async def answer(self, rows: Sequence[Row[Concern]], scores: Outlook) -> Awaitable[None]:
+        """Publish the transitions of *rows*, then remember them.
+
+        Assesses the products as they are now: events may have come since they were scored.
+        """
+        changes = [
+            change
+            for row, forecast in zip(rows, scores.forecasts, strict=True)
+            if (change := self._change(row, forecast, scores.today)) is not None
+        ]
+        await self._publish(changes)
+        for change in changes:
+            product = self._load(change.states, change.key)
+            change.states.put(change.key, dump(replace(product, alert=change.after)))
+        touched = {change.states.partition: change.states for change in changes}
+        return _flushed(list(touched.values()))
+
+    def _change(self, row: Row[Concern], forecast: Forecasted, today: int) -> Change | None:
+        product = self._product(row)
+        after, alert = transition(
+            product.alert,
+            assess(product, forecast.cumulative, today, self._policy),
+            self._clock.now_ms,
+            self._policy,
+            forecast=forecast.source,
+            created_at_ms=self._wall(),
+        )
+        if alert is None:
+            return None
+        return Change(self._products[row.payload.partition], row.key, after, alert)
+
+    async def _publish(self, changes: Sequence[Change]) -> None:
+        if not changes:
+            return
+        records = [
+            OutRecord(
+                STOCK_ALERTS.name,
+                partition_for(change.key, self._n_partitions),
+                change.key,
+                encode(change.alert),
+            )
+            for change in changes
+        ]
+        with self._telemetry.publish_seconds.labels(STOCK_ALERTS.name).time():
+            await self._publisher.publish(records)
+        published = Counter((change.alert.kind, change.alert.status) for change in changes)
+        for labels, n_alerts in published.items():
+            self._telemetry.alerts.labels(*labels).inc(n_alerts)
+
+    def _product(self, row: Row[Concern]) -> Product:
+        return self._load(self._products[row.payload.partition], row.key)
+
+    def _load(self, states: States, key: bytes) -> Product:
+        stored = states.get(key)
+        return load(stored) if stored is not None else Product(key.decode())
+
+
+async def _flushed(touched: Sequence[States]) -> None:
+    await asyncio.gather(*(states.flush() for states in touched))

@@ -1,0 +1,140 @@
+"""Answers to visitors: scored together, decided one by one, published in order, confirmed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Sequence
+from typing import TypeAlias
+
+from stream.codec import encode
+from stream.domain.outputs import Recommendation, RecommendedItem, Strategy, recommendation_id
+from stream.domain.ranking import TRENDING, RankedItem, RankingPolicy, fallback, rank
+from stream.errors import InferenceRejected, RefusedRow
+from stream.kafka.records import OutRecord
+from stream.model_specs import RECOMMENDER
+from stream.pipeline.batcher import Batcher, Row
+from stream.pipeline.intake import Reader, partition_for
+from stream.pipeline.proposals import Candidates, Proposals, Proposer
+from stream.pipeline.shelf import Shelf
+from stream.pipeline.visits import Visit
+from stream.ports import Clock, Publisher
+from stream.telemetry import Telemetry
+from stream.topics import RECOMMENDATIONS
+
+RecommendationBatcher: TypeAlias = Batcher[Visit, Proposals]
+
+
+class Answers:
+    """The work of a micro-batch of visits.
+
+    Args:
+        n_partitions: Of the recommendations topic.
+    """
+
+    def __init__(
+        self,
+        proposer: Proposer,
+        shelf: Shelf,
+        publisher: Publisher,
+        *,
+        reader: Reader,
+        telemetry: Telemetry,
+        policy: RankingPolicy,
+        n_partitions: int,
+        clock: Clock,
+    ) -> None:
+        self._proposer = proposer
+        self._shelf = shelf
+        self._publisher = publisher
+        self._reader = reader
+        self._telemetry = telemetry
+        self._policy = policy
+        self._n_partitions = n_partitions
+        self._clock = clock
+
+    async def score(self, rows: Sequence[Row[Visit]]) -> Proposals:
+        """Ask the model for candidates."""
+        return await self._proposer.propose([row.payload for row in rows])
+
+    async def answer(self, rows: Sequence[Row[Visit]], scores: Proposals) -> Awaitable[None]:
+        """Decide each row and hand all answers to the publisher, in the order of the rows."""
+        now_ms = self._clock()
+        records: list[OutRecord] = []
+        published: Counter[tuple[str, str]] = Counter()
+        for i, row in enumerate(rows):
+            if (refusal := scores.refused.get(i)) is not None:
+                records += self._refused(row.payload, refusal)
+                continue
+            answer = self._decide(row.payload, scores.candidates.get(i), scores, now_ms)
+            published[answer.strategy, str(answer.degraded).lower()] += 1
+            partition = partition_for(row.key, self._n_partitions)
+            records.append(OutRecord(RECOMMENDATIONS.name, partition, row.key, encode(answer)))
+        return asyncio.ensure_future(self._publish(records, published))
+
+    async def _publish(
+        self, records: Sequence[OutRecord], published: Counter[tuple[str, str]]
+    ) -> None:
+        with self._telemetry.publish_seconds.labels(RECOMMENDATIONS.name).time():
+            await self._publisher.publish(records)
+        for labels, n_answers in published.items():
+            self._telemetry.recommendations.labels(*labels).inc(n_answers)
+
+    def _decide(
+        self, visit: Visit, candidates: Candidates | None, scores: Proposals, now_ms: int
+    ) -> Recommendation:
+        session, covers = visit.session, visit.covers()
+        chosen, strategy = self._choose(visit, candidates)
+        by_model = strategy == "session_transformer"
+        return Recommendation(
+            recommendation_id=recommendation_id(visit.visitor_id, covers),
+            visitor_id=visit.visitor_id,
+            covers=covers,
+            items=self._items(chosen),
+            strategy=strategy,
+            model=RECOMMENDER.name if by_model else "counts",
+            model_version=scores.version if by_model else "",
+            degraded=scores.degraded,
+            created_at_ms=now_ms,
+            as_of_ms=session.updated_at_ms,
+            simulated=visit.simulated,
+        )
+
+    def _choose(
+        self, visit: Visit, candidates: Candidates | None
+    ) -> tuple[tuple[RankedItem, ...], Strategy]:
+        session, shelf = visit.session, self._shelf
+        if candidates is not None:
+            ranked = rank(
+                candidates,
+                session,
+                sold_out=shelf.sold_out,
+                now_ms=session.updated_at_ms,
+                policy=self._policy,
+            )
+            if ranked:
+                return ranked, "session_transformer"
+        ranked = fallback(
+            session,
+            trending=shelf.trending,
+            bought_with=shelf.bought_with,
+            sold_out=shelf.sold_out,
+            policy=self._policy,
+        )
+        goes_with = bool(ranked) and ranked[0].reason != TRENDING
+        return ranked, "bought_with" if goes_with else "trending"
+
+    def _items(self, chosen: Sequence[RankedItem]) -> tuple[RecommendedItem, ...]:
+        return tuple(
+            RecommendedItem(
+                i, item.product_id, item.score, item.reason, self._shelf.name(item.product_id)
+            )
+            for i, item in enumerate(chosen, start=1)
+        )
+
+    def _refused(self, visit: Visit, refusal: InferenceRejected) -> list[OutRecord]:
+        error = RefusedRow(f"{RECOMMENDER.name} refused visitor {visit.visitor_id!r}: {refusal}")
+        return [
+            self._reader.dead_letter(topic, partition, record, error)
+            for (topic, partition), record in visit.records
+        ]

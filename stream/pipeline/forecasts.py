@@ -1,0 +1,76 @@
+"""Cumulative demand for a micro-batch of products, from the model or from their own past."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stream.domain.demand import empirical_quantiles, weekday_of
+from stream.domain.products import Product, demand_window
+from stream.domain.stock import Forecast
+from stream.errors import InferenceUnavailable
+from stream.model_specs import FORECASTER
+from stream.pipeline.scoring import infer_rows
+from stream.ports import Inference, Tensors
+
+Window = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Forecasted:
+    """What is expected of one product, and by whom.
+
+    ``cumulative`` is ``float32[HORIZON_DAYS, len(QUANTILES)]``.
+    """
+
+    source: Forecast
+    cumulative: NDArray[np.float32]
+
+
+def from_own_past(window: Window) -> Forecasted:
+    """Return the empirical quantiles of *window*: the answer while the model gives none."""
+    source = Forecast("empirical_quantiles", "", degraded=True)
+    return Forecasted(source, empirical_quantiles(window))
+
+
+class Forecaster:
+    """Asks the forecaster of the version in use.
+
+    ``version`` is empty until the server has told it; until then every forecast is degraded.
+    """
+
+    def __init__(self, inference: Inference) -> None:
+        self._inference = inference
+        self.version = ""
+
+    async def forecast(self, products: Sequence[Product], today: int) -> list[Forecasted]:
+        """Return what each of *products* will be wanted over the days after *today*.
+
+        A product that the model refuses gets the quantiles of its own past: its events were
+        folded and a planner must hear of it all the same.
+        """
+        windows = [demand_window(product, today) for product in products]
+        if self.version:
+            try:
+                return await self._ask(windows, weekday_of(today + 1))
+            except InferenceUnavailable:
+                pass
+        return [from_own_past(window) for window in windows]
+
+    async def _ask(self, windows: Sequence[Window], weekday: int) -> list[Forecasted]:
+        def encode(some: Sequence[Window]) -> Tensors:
+            demand: NDArray[Any] = np.stack(some)
+            return {"demand": demand, "weekday": np.full((len(some), 1), weekday, np.int64)}
+
+        source = Forecast(FORECASTER.name, self.version)
+        outputs, accepted, refused = await infer_rows(
+            self._inference, FORECASTER, source.version, windows, encode=encode
+        )
+        by_row = {i: from_own_past(windows[i]) for i, _ in refused}
+        for i, cumulative in zip(accepted, outputs.get("cumulative", ()), strict=True):
+            by_row[i] = Forecasted(source, cumulative)
+        return [by_row[i] for i in range(len(windows))]

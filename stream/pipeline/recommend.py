@@ -1,0 +1,157 @@
+"""Recommend: a visitor's events in, a recommendation out.
+
+The story of one record batch, in order: decode, fold into sessions, publish what was refused and
+the re-keyed order lines, make the changelog durable; meanwhile a row for each touched visitor is
+scored by the model, decided, published and confirmed (``answers``). Then the batch is complete.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from stream.codec import decode_clickstream, decode_orders, encode, is_history
+from stream.domain.applied import EVENTS_TOPIC, ORDERS_TOPIC, Source
+from stream.domain.events import OrderEvent
+from stream.domain.movements import movements_of
+from stream.domain.sessions import (
+    Session,
+    SessionEvent,
+    advance,
+    advance_all,
+    has_applied,
+    is_answered,
+    is_resend,
+)
+from stream.kafka.records import InRecord, OutRecord, RecordBatch
+from stream.pipeline.answers import RecommendationBatcher
+from stream.pipeline.batcher import Row
+from stream.pipeline.event_clock import EventClock
+from stream.pipeline.intake import Decode, Reader, partition_for
+from stream.pipeline.settling import Settling
+from stream.pipeline.tickets import Ticket
+from stream.pipeline.visits import Visit
+from stream.ports import OwnedStates, States
+from stream.state.sessions import dump, load
+from stream.telemetry import Telemetry
+from stream.topics import EVENTS, ORDERS, STOCK_MOVEMENTS
+
+_DECODE: dict[str, Decode[SessionEvent]] = {
+    EVENTS.name: decode_clickstream,
+    ORDERS.name: decode_orders,
+}
+_NUMBERS = {EVENTS.name: EVENTS_TOPIC, ORDERS.name: ORDERS_TOPIC}
+
+#: A record, its event and where it stands.
+Fact = tuple[InRecord, SessionEvent, Source]
+
+
+class RecommendPipeline:
+    """Folds record batches of the visitors' topics and queues the rows they are owed.
+
+    Args:
+        sessions: State by partition, keyed by visitor.
+        n_partitions: Of the movements topic.
+        conflate: Whether a visitor's events in one record batch are owed one answer; without it
+            each event gets a row of its own, with the session as that event left it.
+    """
+
+    def __init__(
+        self,
+        sessions: OwnedStates,
+        reader: Reader,
+        batcher: RecommendationBatcher,
+        *,
+        settling: Settling,
+        clock: EventClock,
+        telemetry: Telemetry,
+        n_partitions: int,
+        conflate: bool,
+    ) -> None:
+        self._sessions = sessions
+        self._clock = clock
+        self._reader = reader
+        self._batcher = batcher
+        self._settling = settling
+        self._telemetry = telemetry
+        self._n_partitions = n_partitions
+        self._conflate = conflate
+
+    def accept(self, batch: RecordBatch) -> None:
+        """Take *batch* in; it completes itself when all that it caused is confirmed.
+
+        Folding and marking the state as changed happen without a pause, so that no other batch
+        of the visitor comes in between.
+
+        Raises:
+            PartitionRevoked: The partition is no longer ours; its new owner reads the batch.
+        """
+        states = self._sessions[batch.partition]
+        intake = self._reader.take_in(batch, _DECODE[batch.topic])
+        effects = intake.dead
+        ticket = Ticket(batch)
+        for visitor_id, facts in _by_visitor(batch, intake.events).items():
+            before, after = self._fold(states, visitor_id, facts)
+            self._clock.observe(after.updated_at_ms)
+            effects += self._movements(after, facts)
+            for visit in self._visits(batch, visitor_id, facts, before=before, after=after):
+                self._batcher.add(Row(visitor_id.encode(), visit, [ticket]))
+        self._settling.settle(effects, states, ticket)
+
+    def _fold(
+        self, states: States, visitor_id: str, facts: Sequence[Fact]
+    ) -> tuple[Session, Session]:
+        key = visitor_id.encode()
+        stored = states.get(key)
+        before = load(stored) if stored is not None else Session()
+        after = advance_all(before, [(event, source) for _, event, source in facts])
+        if after is not before:
+            states.put(key, dump(after))
+        return before, after
+
+    def _movements(self, session: Session, facts: Sequence[Fact]) -> Iterator[OutRecord]:
+        for _, event, source in facts:
+            if not isinstance(event, OrderEvent) or is_resend(session, event, source):
+                continue
+            for movement in movements_of(event, source):
+                key = movement.product_id.encode()
+                partition = partition_for(key, self._n_partitions)
+                yield OutRecord(STOCK_MOVEMENTS.name, partition, key, encode(movement))
+
+    def _visits(
+        self,
+        batch: RecordBatch,
+        visitor_id: str,
+        facts: Sequence[Fact],
+        *,
+        before: Session,
+        after: Session,
+    ) -> Iterator[Visit]:
+        """A repeat is owed an answer as well: nobody knows whether the first one got out."""
+        owed = [fact for fact in facts if is_answered(fact[1]) and not is_history(fact[0])]
+        repeated = sum(has_applied(before, source) for _, _, source in facts)
+        if repeated:
+            self._telemetry.repeats.labels(batch.topic).inc(repeated)
+        if not owed:
+            return
+        place = (batch.topic, batch.partition)
+        if self._conflate:
+            records = tuple((place, record) for record, _, _ in owed)
+            simulated = any(event.simulated for _, event, _ in owed)
+            yield Visit(visitor_id, after, records, simulated)
+            return
+        session = before
+        for record, event, source in facts:
+            session = advance(session, event, source)
+            if is_answered(event) and not is_history(record):
+                yield Visit(visitor_id, session, ((place, record),), event.simulated)
+
+
+def _by_visitor(
+    batch: RecordBatch, events: Sequence[tuple[InRecord, SessionEvent]]
+) -> dict[str, list[Fact]]:
+    number, partition, epoch = _NUMBERS[batch.topic], batch.partition, batch.epoch
+    facts: dict[str, list[Fact]] = {}
+    for record, event in events:
+        fact = (record, event, Source(number, partition, epoch, record.offset))
+        facts.setdefault(event.visitor_id, []).append(fact)
+    return facts

@@ -1,0 +1,67 @@
+"""What a record batch causes beside answers: published and durable before it is complete."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+
+from stream.errors import PartitionRevoked
+from stream.kafka.records import OutRecord
+from stream.pipeline.tickets import Ticket
+from stream.ports import Publisher, States
+
+
+class Settling:
+    """Publishes side effects and flushes state in the background, in the order of the calls.
+
+    Args:
+        on_failure: Called with what no one expected; the worker must not go on.
+    """
+
+    def __init__(self, publisher: Publisher, on_failure: Callable[[BaseException], None]) -> None:
+        self._publisher = publisher
+        self._on_failure = on_failure
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def settle(self, effects: Sequence[OutRecord], states: States, ticket: Ticket) -> None:
+        """Publish *effects*, make *states* durable, then release *ticket*."""
+        under_way = [self._start(states.flush())]
+        if effects:
+            under_way.append(self._start(self._publisher.publish(effects)))
+        self._start(_release_after(under_way, ticket))
+
+    def publish(self, effects: Sequence[OutRecord]) -> None:
+        """Publish *effects* that no record batch waits for."""
+        if effects:
+            self._start(self._publisher.publish(effects))
+
+    def flush(self, states: States) -> None:
+        """Make *states* durable; no record batch waits for it."""
+        self._start(states.flush())
+
+    async def stop(self) -> None:
+        """Cancel what is under way; what was not confirmed is not completed."""
+        tasks = tuple(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _start(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
+        # A revoked partition is read again by its new owner: nothing to complete here.
+        if error is not None and not isinstance(error, PartitionRevoked):
+            self._on_failure(error)
+
+
+async def _release_after(under_way: Sequence[asyncio.Task[None]], ticket: Ticket) -> None:
+    """Release *ticket* if all went well; a failure is reported by the task that failed."""
+    await asyncio.wait(under_way)
+    if all(not task.cancelled() and task.exception() is None for task in under_way):
+        ticket.release()

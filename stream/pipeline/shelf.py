@@ -1,0 +1,93 @@
+"""What every worker knows about all products: availability, trends, what is bought together.
+
+Workers own visitors, not products; the owners of the products tell everybody through
+``store.product-state.v1``, which each worker reads whole.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Mapping, Sequence
+from itertools import islice
+
+from stream.codec import decode_product_state
+from stream.domain.outputs import ProductState
+from stream.errors import InvalidInput
+from stream.kafka.records import InRecord
+from stream.telemetry import Telemetry
+from stream.topics import PRODUCT_STATE
+
+#: Products kept in the trending list; enough to fill ten places after all exclusions.
+N_TRENDING = 100
+
+
+class Shelf:
+    """The newest known state of each product."""
+
+    def __init__(self, telemetry: Telemetry) -> None:
+        self._telemetry = telemetry
+        self._sold_out: set[str] = set()
+        self._names: dict[str, str] = {}
+        self._units_7d: dict[str, int] = {}
+        self._bought_with: dict[str, tuple[str, ...]] = {}
+        self._trending: tuple[str, ...] | None = None
+
+    def apply(self, records: Sequence[InRecord]) -> None:
+        """Take in *records* of the product-state topic, oldest first; what is unreadable counts."""
+        rejected = 0
+        for record in records:
+            if record.value is None:
+                self._forget((record.key or b"").decode("utf-8", "replace"))
+                continue
+            try:
+                self._take(decode_product_state(record, PRODUCT_STATE.name, -1))
+            except InvalidInput:
+                rejected += 1
+        if rejected:
+            self._telemetry.records_rejected.labels(PRODUCT_STATE.name, "InvalidEvent").inc(
+                rejected
+            )
+        self._trending = None
+
+    @property
+    def sold_out(self) -> set[str]:
+        """Products that nobody can buy now."""
+        return self._sold_out
+
+    @property
+    def bought_with(self) -> Mapping[str, tuple[str, ...]]:
+        """By product, those of the same orders, most often first."""
+        return self._bought_with
+
+    def name(self, product_id: str) -> str | None:
+        """Return the product's name, where one was told."""
+        return self._names.get(product_id)
+
+    @property
+    def trending(self) -> tuple[str, ...]:
+        """Products by units sold in the last seven days of event time, best first."""
+        if self._trending is None:
+            units = self._units_7d
+            best = heapq.nlargest(N_TRENDING + len(self._sold_out), units, key=units.__getitem__)
+            there = (product_id for product_id in best if product_id not in self._sold_out)
+            self._trending = tuple(islice(there, N_TRENDING))
+        return self._trending
+
+    def _forget(self, product_id: str) -> None:
+        self._sold_out.discard(product_id)
+        for known in (self._names, self._units_7d, self._bought_with):
+            known.pop(product_id, None)
+
+    def _take(self, state: ProductState) -> None:
+        product_id = state.product_id
+        if state.sold_out:
+            self._sold_out.add(product_id)
+        else:
+            self._sold_out.discard(product_id)
+        if state.units_7d > 0:
+            self._units_7d[product_id] = state.units_7d
+        else:
+            self._units_7d.pop(product_id, None)
+        if state.name is not None:
+            self._names[product_id] = state.name
+        self._bought_with[product_id] = state.bought_with

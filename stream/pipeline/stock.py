@@ -1,0 +1,147 @@
+"""Watch stock: order lines and stock events in, alerts and availability out.
+
+The story of one record batch, in order: decode, fold into products, publish what was refused and
+what every worker must know of the products, make the changelog durable; meanwhile a row for each
+touched product is forecast, assessed, and its alert published (``alerts``). Then the batch is
+complete. A clock looks after the products that nothing happened to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from stream.codec import decode_movement, decode_stock_level, encode, is_history
+from stream.domain.applied import STOCK_LEVELS_TOPIC, Source, is_applied
+from stream.domain.events import StockLevelEvent, StockMovement
+from stream.domain.products import (
+    Product,
+    apply_level,
+    apply_movement,
+    is_counted,
+    is_repeat,
+    product_state,
+)
+from stream.kafka.records import InRecord, OutRecord, RecordBatch
+from stream.pipeline.alerts import AlertBatcher, Concern
+from stream.pipeline.batcher import Row
+from stream.pipeline.event_clock import EventClock
+from stream.pipeline.intake import Decode, Reader, partition_for
+from stream.pipeline.settling import Settling
+from stream.pipeline.tickets import Ticket
+from stream.ports import OwnedStates, States
+from stream.state.products import dump, load
+from stream.telemetry import Telemetry
+from stream.topics import PRODUCT_STATE, STOCK_LEVELS, STOCK_MOVEMENTS
+
+StockFact = StockLevelEvent | StockMovement
+
+_DECODE: dict[str, Decode[StockFact]] = {
+    STOCK_LEVELS.name: decode_stock_level,
+    STOCK_MOVEMENTS.name: decode_movement,
+}
+
+
+class StockPipeline:
+    """Folds record batches of the products' topics and queues the products touched.
+
+    Args:
+        products: State by partition, keyed by product.
+        n_partitions: Of the product-state topic.
+    """
+
+    def __init__(
+        self,
+        products: OwnedStates,
+        reader: Reader,
+        batcher: AlertBatcher,
+        *,
+        settling: Settling,
+        clock: EventClock,
+        telemetry: Telemetry,
+        n_partitions: int,
+    ) -> None:
+        self._products = products
+        self._reader = reader
+        self._batcher = batcher
+        self._settling = settling
+        self._clock = clock
+        self._telemetry = telemetry
+        self._n_partitions = n_partitions
+
+    def accept(self, batch: RecordBatch) -> None:
+        """Take *batch* in; it completes itself when all that it caused is confirmed.
+
+        Raises:
+            PartitionRevoked: The partition is no longer ours; its new owner reads the batch.
+        """
+        states = self._products[batch.partition]
+        intake = self._reader.take_in(batch, _DECODE[batch.topic])
+        effects, ticket, n_repeats = intake.dead, Ticket(batch), 0
+        for _, event in intake.events:
+            self._clock.observe(event.occurred_at_ms)
+        for product_id, facts in _by_product(intake.events).items():
+            key = product_id.encode()
+            before, after, n_again = self._fold(batch, states, key, facts=facts)
+            n_repeats += n_again
+            effects += self._news(before, after, told=not n_again)
+            if is_counted(after) and not all(is_history(record) for record, _ in facts):
+                self._batcher.add(Row(key, Concern(product_id, batch.partition), [ticket]))
+        if n_repeats:
+            self._telemetry.repeats.labels(batch.topic).inc(n_repeats)
+        self._settling.settle(effects, states, ticket)
+
+    def look_after(self, states: States, keys: Sequence[bytes]) -> None:
+        """Assess the products of *keys* although nothing happened to them: a day has passed."""
+        effects: list[OutRecord] = []
+        for key in keys:
+            stored = states.get(key)
+            if stored is None:
+                continue
+            product = load(stored)
+            effects += self._news(product, product, told=False)
+            if is_counted(product):
+                self._batcher.add(Row(key, Concern(product.product_id, states.partition)))
+        self._settling.publish(effects)
+
+    def _fold(
+        self,
+        batch: RecordBatch,
+        states: States,
+        key: bytes,
+        *,
+        facts: Sequence[tuple[InRecord, StockFact]],
+    ) -> tuple[Product, Product, int]:
+        """Return the product before and after, and how many facts were folded earlier."""
+        stored = states.get(key)
+        before = after = load(stored) if stored is not None else Product(key.decode())
+        n_again = 0
+        for record, fact in facts:
+            if isinstance(fact, StockMovement):
+                n_again += is_repeat(after, fact)
+                after = apply_movement(after, fact)
+            else:
+                source = Source(STOCK_LEVELS_TOPIC, batch.partition, batch.epoch, record.offset)
+                n_again += is_applied(after.applied, source)
+                after = apply_level(after, fact, source)
+        if after is not before:
+            states.put(key, dump(after))
+        return before, after, n_again
+
+    def _news(self, before: Product, after: Product, *, told: bool) -> list[OutRecord]:
+        """What every worker must hear of a product: nothing when it was *told* the same."""
+        now_ms = self._clock.now_ms
+        state = product_state(after, now_ms)
+        if told and before.updated_at_ms and state == product_state(before, now_ms):
+            return []
+        key = after.product_id.encode()
+        partition = partition_for(key, self._n_partitions)
+        return [OutRecord(PRODUCT_STATE.name, partition, key, encode(state))]
+
+
+def _by_product(
+    events: Sequence[tuple[InRecord, StockFact]],
+) -> dict[str, list[tuple[InRecord, StockFact]]]:
+    facts: dict[str, list[tuple[InRecord, StockFact]]] = {}
+    for record, event in events:
+        facts.setdefault(event.product_id, []).append((record, event))
+    return facts

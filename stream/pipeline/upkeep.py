@@ -1,0 +1,119 @@
+"""What is done because time passes: products looked at once a day, old state let go.
+
+Time is event time: a replay of last year must neither expire at once nor wait a real day.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from itertools import groupby
+from operator import itemgetter
+from typing import Protocol
+
+from stream.errors import PartitionRevoked
+from stream.kafka.records import OutRecord
+from stream.pipeline.event_clock import EventClock
+from stream.pipeline.settling import Settling
+from stream.ports import States
+from stream.telemetry import Telemetry
+
+#: Whether a stored value is too old at an event time.
+IsExpired = Callable[[bytes, int], bool]
+
+
+class KeptStates(States, Protocol):
+    """State whose keys can be gone through."""
+
+    def items(self) -> Iterator[tuple[bytes, bytes]]:
+        """Iterate over a snapshot of keys and values."""
+
+
+class Store(Protocol):
+    """The partitions of a store that this worker owns now."""
+
+    @property
+    def partitions(self) -> Iterable[int]: ...
+
+    def __getitem__(self, partition: int) -> KeptStates: ...
+
+
+class Round:
+    """Visits every key of a store once per event day, some at a time.
+
+    Args:
+        visit: Gets the state of a partition and the keys whose turn it is.
+        per_tick: Keys visited in one call at most.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        clock: EventClock,
+        visit: Callable[[States, list[bytes]], None],
+        *,
+        per_tick: int,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._visit = visit
+        self._per_tick = per_tick
+        self._day = 0
+        self._left: deque[tuple[int, bytes]] = deque()
+
+    def tick(self) -> None:
+        """Visit the next keys; a new day starts over, so nothing waits behind a long round."""
+        if not self._left and self._clock.today > self._day:
+            self._day = self._clock.today
+            self._left.extend(self._keys())
+        turn = [self._left.popleft() for _ in range(min(self._per_tick, len(self._left)))]
+        for partition, keys in groupby(turn, key=itemgetter(0)):
+            try:
+                self._visit(self._store[partition], [key for _, key in keys])
+            except PartitionRevoked:
+                continue
+
+    def _keys(self) -> Iterator[tuple[int, bytes]]:
+        for partition in self._store.partitions:
+            yield from ((partition, key) for key, _ in self._store[partition].items())
+
+
+class Expiry:
+    """Deletes what nothing happened to for too long, with a tombstone in the changelog.
+
+    Args:
+        name: Of the store, for the metric.
+        also: Other topics in which a deleted key gets a tombstone, by making its record.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        is_expired: IsExpired,
+        clock: EventClock,
+        *,
+        settling: Settling,
+        telemetry: Telemetry,
+        also: Callable[[bytes], Iterable[OutRecord]] | None = None,
+    ) -> None:
+        self._name = name
+        self._is_expired = is_expired
+        self._clock = clock
+        self._settling = settling
+        self._telemetry = telemetry
+        self._also = also
+
+    def visit(self, states: States, keys: list[bytes]) -> None:
+        """Delete those of *keys* that are too old."""
+        expired = [key for key in keys if self._is_old(states.get(key))]
+        if not expired:
+            return
+        for key in expired:
+            states.put(key, None)
+        if self._also is not None:
+            self._settling.publish([record for key in expired for record in self._also(key)])
+        self._settling.flush(states)
+        self._telemetry.state_expired.labels(self._name).inc(len(expired))
+
+    def _is_old(self, stored: bytes | None) -> bool:
+        return stored is not None and self._is_expired(stored, self._clock.now_ms)

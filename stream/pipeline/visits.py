@@ -1,0 +1,49 @@
+"""A visit: what a micro-batch must know of a visitor to answer, and for which records."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from stream.domain.outputs import Cover
+from stream.domain.sessions import Session
+from stream.kafka.records import InRecord
+
+#: A topic and one of its partitions.
+TopicPartition = tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A visitor whose events are owed one answer.
+
+    Attributes:
+        session: As it was after the last of these events.
+        records: The records owed an answer, in the order they were read.
+        simulated: Whether one of the events was simulated.
+    """
+
+    visitor_id: str
+    session: Session
+    records: tuple[tuple[TopicPartition, InRecord], ...]
+    simulated: bool
+
+    def covers(self) -> tuple[Cover, ...]:
+        """Return what one answer to all records covers, a range for each topic-partition."""
+        ranges: dict[TopicPartition, tuple[int, int]] = {}
+        for source, record in self.records:
+            first, last = ranges.get(source, (record.offset, record.offset))
+            ranges[source] = (min(first, record.offset), max(last, record.offset))
+        return tuple(
+            Cover(topic, partition, first, last)
+            for (topic, partition), (first, last) in sorted(ranges.items())
+        )
+
+
+def conflate(waiting: Visit, newer: Visit) -> Visit:
+    """Return one visit for both: the newer session answers the older records as well."""
+    return Visit(
+        newer.visitor_id,
+        newer.session,
+        (*waiting.records, *newer.records),
+        waiting.simulated or newer.simulated,
+    )
