@@ -1,0 +1,100 @@
+"""Writes trained models as a Triton model repository, a whole version at a time."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import torch
+
+from stream.model_specs import FORECASTER, RECOMMENDER, VOCABULARY, ModelSpec, TensorSpec
+from stream.models.forecaster import TrainedForecaster
+from stream.models.recommender import TrainedRecommender
+
+SERVED = Path(__file__).parent / "served"
+#: Processes of the Python backend a model, and torch threads in each.
+#: ``benchmarks``: on two cores, one thread each loses nothing to two and leaves one to the worker.
+_N_INSTANCES: Mapping[str, int] = {RECOMMENDER.name: 1, VOCABULARY.name: 1, FORECASTER.name: 1}
+_N_THREADS = 1
+#: Versions that stay loaded, so that workers may switch from one to the next.
+_N_VERSIONS = 2
+
+
+def export_recommender(trained: TrainedRecommender, repository: Path, version: int) -> None:
+    """Write the recommender and its vocabulary under one version number."""
+    product_ids = json.dumps(list(trained.product_ids))
+
+    def fill(folder: Path) -> None:
+        _store_network(trained.network, trained.settings, folder)
+        (folder / "vocabulary.json").write_text(product_ids, "utf-8")
+        (folder / "report.json").write_text(json.dumps(dict(trained.metrics), indent=2), "utf-8")
+
+    def fill_vocabulary(folder: Path) -> None:
+        (folder / "vocabulary.json").write_text(product_ids, "utf-8")
+
+    _write_version(VOCABULARY, repository, version, fill_vocabulary)
+    _write_version(RECOMMENDER, repository, version, fill)
+
+
+def export_forecaster(trained: TrainedForecaster, repository: Path, version: int) -> None:
+    """Write the forecaster."""
+
+    def fill(folder: Path) -> None:
+        _store_network(trained.network, trained.settings, folder)
+        (folder / "report.json").write_text(json.dumps(dict(trained.metrics), indent=2), "utf-8")
+
+    _write_version(FORECASTER, repository, version, fill)
+
+
+def config_of(spec: ModelSpec) -> str:
+    """Return the ``config.pbtxt`` of a model.
+
+    ``KIND_AUTO`` is a GPU where Triton sees one and a CPU elsewhere. There is no dynamic
+    batching: the worker's batcher sends full requests, and waiting again would only add latency.
+    """
+    parts = [
+        f'name: "{spec.name}"',
+        'backend: "python"',
+        f"max_batch_size: {spec.max_rows}",
+        f"input [\n{_tensors(spec.inputs)}\n]",
+        f"output [\n{_tensors(spec.outputs)}\n]",
+        f"instance_group [{{ kind: KIND_AUTO count: {_N_INSTANCES[spec.name]} }}]",
+        f"version_policy {{ latest {{ num_versions: {_N_VERSIONS} }} }}",
+        f'parameters {{ key: "threads" value {{ string_value: "{_N_THREADS}" }} }}',
+    ]
+    return "\n".join(parts) + "\n"
+
+
+def _tensors(tensors: Iterable[TensorSpec]) -> str:
+    types = {"BYTES": "TYPE_STRING", "INT64": "TYPE_INT64", "FP32": "TYPE_FP32"}
+    return ",\n".join(
+        f'  {{ name: "{tensor.name}" data_type: {types[tensor.datatype]} '
+        f"dims: [ {', '.join(map(str, tensor.shape))} ] }}"
+        for tensor in tensors
+    )
+
+
+def _store_network(network: torch.nn.Module, settings: Mapping[str, Any], folder: Path) -> None:
+    stored = {"settings": dict(settings), "weights": network.state_dict()}
+    torch.save(stored, folder / "weights.pt")
+
+
+def _write_version(spec: ModelSpec, repository: Path, version: int, fill: Any) -> None:
+    """Write beside the target and rename, so that Triton never sees half a version."""
+    model = repository / spec.name
+    model.mkdir(parents=True, exist_ok=True)
+    (model / "config.pbtxt").write_text(config_of(spec), "utf-8")
+    partial = model / f".{version}-{uuid4().hex[:8]}"
+    partial.mkdir()
+    try:
+        for source in sorted((SERVED / spec.name).glob("*.py")):
+            shutil.copyfile(source, partial / source.name)
+        fill(partial)
+        partial.rename(model / str(version))
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise

@@ -1,0 +1,259 @@
+"""Trains the session transformer on what households bought, in order of time."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from stream.model_specs import MAX_ITEMS, N_CANDIDATES, PADDING_ID
+from stream.models.progress import Progress, paced, silent
+from stream.models.served.recommender.network import SessionTransformer
+
+NETWORK: Mapping[str, float] = {"width": 64, "n_blocks": 2, "n_heads": 2, "dropout": 0.0}
+_MAX_STEPS = 20_000
+_ROWS = 64
+_N_NEGATIVES = 512
+_NEGATIVE_POWER = 0.75
+_LEARNING_RATE = 3e-3
+_WARM_UP = 0.05
+#: Validation: the last items of some households, each predicted from all before it.
+_N_HELD_HOUSEHOLDS = 600
+_N_HELD_ITEMS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedRecommender:
+    """A trained network, its vocabulary, and how well it did on what it had not seen.
+
+    Attributes:
+        product_ids: Entry ``i`` has index ``i + 1``; most frequent first.
+        metrics: ``hr_at_10`` of the model beside baselines, on the validation tail.
+    """
+
+    network: SessionTransformer
+    settings: Mapping[str, float]
+    product_ids: tuple[str, ...]
+    metrics: Mapping[str, float]
+
+
+def train_recommender(
+    sequences: Sequence[Sequence[str]],
+    *,
+    min_count: int = 20,
+    max_products: int = 12_000,
+    seconds: float = 80.0,
+    seed: int = 1,
+    progress: Progress = silent,
+) -> TrainedRecommender:
+    """Return a recommender of the products that were bought at least *min_count* times.
+
+    Args:
+        sequences: Product ids a visitor acted on, oldest first, one sequence a visitor; only
+            what happened before the time that the model is to answer for.
+
+    Raises:
+        ValueError: Fewer products than candidates to propose.
+    """
+    product_ids = vocabulary_of(sequences, min_count, max_products)
+    rows = indexed(sequences, product_ids)
+    draw = np.random.default_rng(seed)
+    seen, held = _hold_out(rows, draw)
+    settings = {"n_products": len(product_ids), "length": MAX_ITEMS, **NETWORK}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = _new_network(settings)
+        n_steps = _fit(network, _Windows(seen, draw), seconds, progress)
+    network.eval()
+    metrics = {"n_steps": float(n_steps), **hit_rates(network, seen, held)}
+    return TrainedRecommender(network, settings, product_ids, metrics)
+
+
+def vocabulary_of(
+    sequences: Sequence[Sequence[str]], min_count: int, max_products: int
+) -> tuple[str, ...]:
+    """Return the product ids worth knowing, most frequent first, ties by id."""
+    counts = Counter(product_id for sequence in sequences for product_id in sequence)
+    ranked = sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))
+    kept = tuple(product_id for product_id, n in ranked[:max_products] if n >= min_count)
+    if len(kept) < N_CANDIDATES:
+        raise ValueError(
+            f"expected at least {N_CANDIDATES} products with {min_count} sales, got {len(kept)}"
+        )
+    return kept
+
+
+def indexed(
+    sequences: Sequence[Sequence[str]], product_ids: Sequence[str]
+) -> list[NDArray[np.int64]]:
+    """Return the sequences as indices: unknown products left out, runs of one product merged."""
+    index = {product_id: i for i, product_id in enumerate(product_ids, start=1)}
+    rows = []
+    for sequence in sequences:
+        row = np.array([index[item] for item in sequence if item in index], dtype=np.int64)
+        if len(row):
+            rows.append(row[np.concatenate(([True], row[1:] != row[:-1]))])
+    return rows
+
+
+class _Windows:
+    """Draws windows of ``MAX_ITEMS`` inputs and their next items from all rows at once."""
+
+    def __init__(self, rows: Sequence[NDArray[np.int64]], draw: np.random.Generator) -> None:
+        padding = np.full(MAX_ITEMS, PADDING_ID, dtype=np.int64)
+        self._items = np.concatenate([part for row in rows for part in (padding, row)])
+        self._is_item = np.flatnonzero(self._items)
+        self._draw = draw
+        self.counts = np.bincount(self._items)
+        self.counts[PADDING_ID] = 0
+
+    def batch(self) -> tuple[Tensor, Tensor]:
+        """Return inputs and targets, ``int64[batch, MAX_ITEMS]``; padded targets do not count."""
+        last = self._draw.choice(self._is_item, _ROWS)
+        windows = self._items[last[:, None] + np.arange(-MAX_ITEMS, 1)]
+        for window in windows:
+            _cut_to_one_row(window)
+        whole = torch.from_numpy(windows)
+        return whole[:, :-1], whole[:, 1:]
+
+
+def _cut_to_one_row(window: NDArray[np.int64]) -> None:
+    """Pad what comes before the last padding: it belongs to another visitor."""
+    pads = np.flatnonzero(window == PADDING_ID)
+    if len(pads):
+        window[: pads[-1]] = PADDING_ID
+
+
+def _new_network(settings: Mapping[str, float]) -> SessionTransformer:
+    whole = {name: value if name == "dropout" else int(value) for name, value in settings.items()}
+    return SessionTransformer(**whole)  # type: ignore[arg-type]
+
+
+def _fit(network: SessionTransformer, windows: _Windows, seconds: float, progress: Progress) -> int:
+    loss_of = _SampledSoftmax(windows.counts)
+    with torch.no_grad():
+        network.popularity.copy_(loss_of.log_share)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=_LEARNING_RATE, weight_decay=0.01)
+    network.train()
+    n_steps = 0
+    for share in paced("recommender", _MAX_STEPS, seconds, progress):
+        for group in optimizer.param_groups:
+            group["lr"] = _LEARNING_RATE * _schedule(share)
+        loss = loss_of(network, *windows.batch())
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        n_steps += 1
+    return n_steps
+
+
+def _schedule(share: float) -> float:
+    """Linear warm-up, then half a cosine down to 2 %."""
+    if share < _WARM_UP:
+        return (share + 0.001) / _WARM_UP
+    return 0.02 + 0.49 * (1 + math.cos(math.pi * (share - _WARM_UP) / (1 - _WARM_UP)))
+
+
+class _SampledSoftmax:
+    """Cross-entropy against negatives that all positions of a batch share.
+
+    Logits are corrected by the log of how often each product is drawn, so that the expected
+    gradient is near that of the full softmax (Bengio and Senécal 2008, section III).
+    """
+
+    def __init__(self, counts: NDArray[np.int64]) -> None:
+        raised = torch.from_numpy(counts).double() ** _NEGATIVE_POWER
+        self._weights = (raised / raised.sum()).float()
+        self._log_drawn = (self._weights * _N_NEGATIVES).clamp(min=1e-9).log()
+        total = max(1, int(counts.sum()))
+        self.log_share = torch.from_numpy(counts / total).float().clamp(min=1e-9).log()
+
+    def __call__(self, network: SessionTransformer, inputs: Tensor, targets: Tensor) -> Tensor:
+        counted = targets != PADDING_ID
+        every = network(inputs)
+        hidden, wanted = every[counted], targets[counted]
+        negatives = torch.multinomial(self._weights, _N_NEGATIVES, replacement=True)
+        weights, bias = network.products.weight, network.popularity
+        right = (hidden * weights[wanted]).sum(1) + bias[wanted] - self._log_drawn[wanted]
+        offset = bias[negatives] - self._log_drawn[negatives]
+        wrong = torch.addmm(offset, hidden, weights[negatives].T)
+        strength = network.repeat_strength(hidden)
+        own = _by_age(network.repeats)
+        right_own = ((targets[:, :, None] == inputs[:, None, :]) * own).sum(2)[counted]
+        wrong_own = (own @ (inputs[:, :, None] == negatives).to(own.dtype))[counted]
+        right, wrong = right + strength[:, 0] * right_own, wrong + strength * wrong_own
+        wrong = wrong.masked_fill(wanted[:, None] == negatives, -1e9)
+        logits = torch.cat((right[:, None], wrong), dim=1)
+        return functional.cross_entropy(logits, torch.zeros_like(wanted))
+
+
+def _by_age(repeats: Tensor) -> Tensor:
+    """Return ``float32[position, item]``: the weight of an item's age as each position sees it."""
+    length = len(repeats)
+    places = torch.arange(length)
+    age = places[:, None] - places[None, :]
+    return repeats[length - 1 - age.clamp(min=0)] * (age >= 0)
+
+
+def _hold_out(
+    rows: Sequence[NDArray[np.int64]], draw: np.random.Generator
+) -> tuple[list[NDArray[np.int64]], list[tuple[int, NDArray[np.int64]]]]:
+    """Cut the last items off some long rows: what is trained on, and row number with its tail."""
+    long = [number for number, row in enumerate(rows) if len(row) > 4 * _N_HELD_ITEMS]
+    chosen = draw.permutation(np.array(long, dtype=np.int64))[:_N_HELD_HOUSEHOLDS]
+    seen = list(rows)
+    held = []
+    for number in chosen.tolist():
+        seen[number], tail = rows[number][:-_N_HELD_ITEMS], rows[number][-_N_HELD_ITEMS:]
+        held.append((number, tail))
+    return seen, held
+
+
+def hit_rates(
+    network: SessionTransformer,
+    seen: Sequence[NDArray[np.int64]],
+    held: Sequence[tuple[int, NDArray[np.int64]]],
+) -> dict[str, float]:
+    """Return HR@10 of the model, of popularity, and of the visitor's own most frequent items."""
+    if not held:
+        return {}
+    histories, targets = _questions(seen, held)
+    counts = np.bincount(np.concatenate(seen), minlength=network.n_products + 1)
+    popular = torch.from_numpy(counts[1:] / counts.sum()).float()
+    hits = np.zeros(3)
+    for first in range(0, len(targets), 256):
+        asked, wanted = histories[first : first + 256], targets[first : first + 256]
+        own = torch.zeros(len(asked), network.n_products + 1)
+        own.scatter_add_(1, asked, torch.ones(asked.shape))
+        with torch.inference_mode():
+            model = network.score(asked)
+        everyone = popular.expand(len(asked), -1)
+        hits += [_n_hits(scores, wanted) for scores in (model, everyone, own[:, 1:] + popular)]
+    names = ("hr_at_10", "hr_at_10_popularity", "hr_at_10_own_items")
+    rates = zip(names, (hits / len(targets)).tolist(), strict=True)
+    return {"n_validated": float(len(targets)), **dict(rates)}
+
+
+def _questions(
+    seen: Sequence[NDArray[np.int64]], held: Sequence[tuple[int, NDArray[np.int64]]]
+) -> tuple[Tensor, Tensor]:
+    """Return ``int64[question, MAX_ITEMS]`` histories and the item that came next."""
+    histories, targets = [], []
+    for number, tail in held:
+        row = np.concatenate((np.zeros(MAX_ITEMS, dtype=np.int64), seen[number], tail))
+        for place in range(len(row) - len(tail), len(row)):
+            histories.append(row[place - MAX_ITEMS : place])
+            targets.append(row[place])
+    return torch.from_numpy(np.stack(histories)), torch.from_numpy(np.array(targets))
+
+
+def _n_hits(scores: Tensor, targets: Tensor) -> float:
+    best = scores.topk(10, dim=1).indices + 1
+    return float((best == targets[:, None]).any(dim=1).sum())

@@ -1,0 +1,60 @@
+"""Triton's entry point: recent demand in, quantiles of cumulative demand out."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+import triton_python_backend_utils as pb_utils
+from torch import Tensor
+
+from .network import N_WEEKDAYS, DemandQuantiles
+
+UNKNOWN = -1.0
+
+
+class TritonPythonModel:
+    """One instance of one version, on the device that Triton gives it."""
+
+    def initialize(self, args: dict[str, str]) -> None:
+        config = json.loads(args["model_config"])
+        torch.set_num_threads(int(config["parameters"]["threads"]["string_value"]))
+        on_gpu = args["model_instance_kind"] == "GPU" and torch.cuda.is_available()
+        self.device = torch.device(f"cuda:{args['model_instance_device_id']}" if on_gpu else "cpu")
+        stored = torch.load(
+            Path(__file__).with_name("weights.pt"), map_location=self.device, weights_only=True
+        )
+        self.network = DemandQuantiles(**stored["settings"])
+        self.network.load_state_dict(stored["weights"])
+        self.network.eval().to(self.device)
+
+    def execute(self, requests: list[Any]) -> list[Any]:
+        return [self._answer(request) for request in requests]
+
+    @torch.inference_mode()
+    def _answer(self, request: Any) -> Any:
+        demand, weekday = (
+            torch.from_numpy(pb_utils.get_input_tensor_by_name(request, name).as_numpy())
+            for name in ("demand", "weekday")
+        )
+        if refusal := _refusal(demand, weekday):
+            error = pb_utils.TritonError(refusal, pb_utils.TritonError.INVALID_ARG)
+            return pb_utils.InferenceResponse(error=error)
+        cumulative = self.network(demand.to(self.device), weekday.to(self.device)[:, 0])
+        answer = pb_utils.Tensor("cumulative", cumulative.cpu().numpy())
+        return pb_utils.InferenceResponse([answer])
+
+
+def _refusal(demand: Tensor, weekday: Tensor) -> str:
+    usable = torch.isfinite(demand) & ((demand >= 0) | (demand == UNKNOWN))
+    if not bool(usable.all()):
+        row, day = (int(axis) for axis in (~usable).nonzero()[0])
+        got = float(demand[row, day])
+        return f"demand[{row}, {day}]: expected units, or -1 where unknown, got {got}"
+    known = (weekday >= 0) & (weekday < N_WEEKDAYS)
+    if not bool(known.all()):
+        row = int((~known).nonzero()[0][0])
+        return f"weekday[{row}]: expected 0 (Monday) to 6, got {int(weekday[row, 0])}"
+    return ""

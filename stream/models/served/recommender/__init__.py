@@ -1,0 +1,1 @@
+"""Copied into each version of the model; see ``stream.models.served``."""

@@ -1,0 +1,119 @@
+"""The session transformer.
+
+Kang and McAuley (2018), "Self-Attentive Sequential Recommendation": causal self-attention over the
+last items, item embeddings shared by input and output (section III-E). Differences: pre-norm
+blocks, positions counted from the newest item, a bias per product, which learns popularity, and a
+*repeat* term that raises products of the session itself by their age, since in a store people buy
+again what they bought (Ren et al. 2019, "RepeatNet"; here it is additive).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+class Block(nn.Module):
+    """Pre-norm self-attention and feed-forward, both residual."""
+
+    def __init__(self, width: int, n_heads: int, dropout: float) -> None:
+        super().__init__()
+        self.n_heads = n_heads
+        self.before_attention = nn.LayerNorm(width)
+        self.query = nn.Linear(width, width)
+        self.key_value = nn.Linear(width, 2 * width)
+        self.merge = nn.Linear(width, width)
+        self.feed_forward = nn.Sequential(
+            nn.LayerNorm(width),
+            nn.Linear(width, 2 * width),
+            nn.GELU(),
+            nn.Linear(2 * width, width),
+        )
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, hidden: Tensor, mask: Tensor) -> Tensor:
+        """Return ``float32[batch, query, width]``.
+
+        The mask is ``bool[batch, 1, query, item]``; it may name only the newest positions as
+        queries, and then only those are computed.
+        """
+        normed = self.before_attention(hidden)
+        n_queries = mask.shape[2]
+        query = self._heads(self.query(normed[:, -n_queries:]))
+        key, value = self.key_value(normed).chunk(2, dim=-1)
+        mixed = functional.scaled_dot_product_attention(
+            query, self._heads(key), self._heads(value), attn_mask=mask
+        )
+        merged = self.merge(mixed.transpose(1, 2).flatten(2))
+        hidden = hidden[:, -n_queries:] + self.dropout(merged)
+        answer: Tensor = hidden + self.dropout(self.feed_forward(hidden))
+        return answer
+
+    def _heads(self, values: Tensor) -> Tensor:
+        n_rows, length, width = values.shape
+        return values.view(n_rows, length, self.n_heads, width // self.n_heads).transpose(1, 2)
+
+
+class SessionTransformer(nn.Module):
+    """Scores every product as the next one of a session.
+
+    Args:
+        n_products: Products of the vocabulary; their indices are 1 to ``n_products``, 0 pads.
+    """
+
+    def __init__(
+        self,
+        n_products: int,
+        *,
+        length: int,
+        width: int,
+        n_blocks: int,
+        n_heads: int,
+        dropout: float,
+    ) -> None:
+        super().__init__()
+        self.n_products = n_products
+        self.products = nn.Embedding(n_products + 1, width, padding_idx=0)
+        self.popularity = nn.Parameter(torch.zeros(n_products + 1))
+        self.ages = nn.Parameter(torch.zeros(length, width))
+        self.repeats = nn.Parameter(torch.zeros(length))
+        self.repeat_gate = nn.Linear(width, 1)
+        self.blocks = nn.ModuleList(Block(width, n_heads, dropout) for _ in range(n_blocks))
+        self.after = nn.LayerNorm(width)
+        self.dropout = nn.Dropout(dropout)
+        nn.init.normal_(self.products.weight, std=width**-0.5)
+        nn.init.normal_(self.ages, std=0.02)
+
+    def forward(self, items: Tensor) -> Tensor:
+        """Return what each position expects next, ``float32[batch, item, width]``."""
+        return self._read(items, n_queries=items.shape[1])
+
+    def score(self, items: Tensor) -> Tensor:
+        """Return the logit of each product as the next one, ``float32[batch, product]``.
+
+        Column ``i`` belongs to index ``i + 1``. Leading columns that pad every row are cut, and
+        the last block looks from the newest position only; both leave the result as it is.
+        """
+        first_used = int((items != 0).any(dim=0).to(torch.int8).argmax())
+        items = items[:, first_used:]
+        newest = self._read(items, n_queries=1)[:, -1]
+        logits = torch.addmm(self.popularity, newest, self.products.weight.T)
+        raised = self.repeat_strength(newest) * self.repeats[-items.shape[1] :]
+        return logits.scatter_add_(1, items, raised)[:, 1:]
+
+    def repeat_strength(self, hidden: Tensor) -> Tensor:
+        """Return how much a position leans on its own session, ``float32[..., 1]``."""
+        return functional.softplus(self.repeat_gate(hidden))
+
+    def _read(self, items: Tensor, n_queries: int) -> Tensor:
+        length = items.shape[1]
+        hidden = self.dropout(self.products(items) + self.ages[-length:])
+        itself = torch.eye(length, dtype=torch.bool, device=items.device)
+        earlier = torch.ones_like(itself).tril()
+        mask = earlier & ((items != 0)[:, None, None, :] | itself)
+        for block in self.blocks[:-1]:
+            hidden = block(hidden, mask)
+        hidden = self.blocks[-1](hidden, mask[:, :, -n_queries:])
+        answer: Tensor = self.after(hidden)
+        return answer
