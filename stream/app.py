@@ -11,11 +11,11 @@ from functools import cached_property, partial
 from typing import Any
 
 from stream.adapters.nothing import NoModels
+from stream.adapters.security import client_options
 from stream.adapters.triton import TritonModels
 from stream.agents.parts import Parts
 from stream.agents.security import faust_credentials
 from stream.agents.worker import WorkerApp
-from stream.credentials import client_security
 from stream.domain.assessment import StockPolicy
 from stream.domain.ranking import RankingPolicy
 from stream.health import HealthServer
@@ -81,7 +81,7 @@ def create_app(settings: Settings) -> WorkerApp:
                 - LAST_COMMIT_S,
             ),
         ),
-        epochs_of=partial(topic_epochs, bootstrap, security=client_security(settings)),
+        epochs_of=partial(topic_epochs, bootstrap, security=client_options(settings)),
     )
     app.use(_Assembly(app, settings).parts())
     return app
@@ -110,7 +110,7 @@ class _Assembly:
         self.settings = settings
         self.telemetry = Telemetry()
         self.bootstrap = settings.bootstrap_servers.split(",")
-        self.security = client_security(settings)
+        self.security = client_options(settings)
         self.event_clock = EventClock()
         self.shelf = Shelf(self.telemetry)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import faust
 
-from stream.credentials import ssl_context
+from stream.adapters.security import sasl_password, ssl_context
 from stream.settings import Settings
 
 
@@ -16,10 +16,9 @@ def faust_credentials(settings: Settings) -> Any:
     context = ssl_context(settings) if protocol.endswith("SSL") else None
     if not protocol.startswith("SASL"):
         return None if context is None else faust.SSLCredentials(context=context)
-    password = settings.sasl_password
     return faust.SASLCredentials(
         username=settings.sasl_username,
-        password=None if password is None else password.get_secret_value(),
+        password=sasl_password(settings),
         mechanism=settings.sasl_mechanism,
         ssl_context=context,
     )

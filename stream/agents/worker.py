@@ -9,9 +9,9 @@ from typing import Any
 import structlog
 from faust.types import TP
 
+from stream.adapters.security import client_options
 from stream.agents.listening import listen
 from stream.agents.parts import Parts
-from stream.credentials import client_security
 from stream.errors import PartitionRevoked, RecoveryFailed, StoreStreamError, TopicMismatch
 from stream.health import HEALTHY, Health
 from stream.kafka.recovery import recover
@@ -163,7 +163,7 @@ class WorkerApp(BatchApp):
             cancelled=lambda: self.consumer_generation_id != generation,
             deadline_s=settings.recovery_timeout_s,
             client_id=f"{settings.client_id}-recovery",
-            security=client_security(settings),
+            security=client_options(settings),
         )
         self.parts.telemetry.recovered_records.labels(store.changelog).inc(report.records)
         self.parts.telemetry.recovery_seconds.labels(store.changelog).set(report.seconds)

@@ -56,7 +56,7 @@ class Change:
     alert: StockAlert
 
 
-def latest(waiting: Concern, newer: Concern) -> Concern:
+def latest(_: Concern, newer: Concern) -> Concern:
     """Return *newer*: looking at a product once, late, tells all that looking twice would."""
     return newer
 
