@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from stream.domain.demand import DAY_MS, day_of, empirical_quantiles, weekday_of
+from stream.model_specs import HISTORY_DAYS, HORIZON_DAYS, QUANTILES
+
+MEDIAN = QUANTILES.index(0.5)
+
+
+def days(*units: float) -> NDArray[np.float32]:
+    """A window whose last days are *units* and whose others are unknown."""
+    unknown = [-1.0] * (HISTORY_DAYS - len(units))
+    return np.array([*unknown, *units], np.float32)
+
+
+def test_days_change_at_midnight_utc() -> None:
+    assert day_of(DAY_MS - 1) == 0
+    assert day_of(DAY_MS) == 1
+
+
+def test_first_day_of_the_epoch_was_a_thursday() -> None:
+    assert weekday_of(0) == 3
+    assert weekday_of(4) == 0
+
+
+def test_steady_demand_is_forecast_as_it_is() -> None:
+    forecast = empirical_quantiles(days(*[2.0] * HISTORY_DAYS))
+
+    assert forecast[:, MEDIAN].tolist() == [2.0 * n for n in range(1, HORIZON_DAYS + 1)]
+    assert forecast[:, -1].tolist() == forecast[:, 0].tolist()
+
+
+def test_short_history_is_taken_for_poisson_demand() -> None:
+    forecast = empirical_quantiles(days(1, 3, 2))
+
+    assert forecast[HORIZON_DAYS - 1, MEDIAN] == pytest.approx(2.0 * HORIZON_DAYS)
+    assert forecast[0, -1] == pytest.approx(2.0 + 1.2816 * 2**0.5, abs=1e-3)
+
+
+def test_product_without_a_known_day_is_forecast_nothing() -> None:
+    assert not empirical_quantiles(days()).any()
+
+
+@given(st.lists(st.integers(0, 50).map(float), max_size=HISTORY_DAYS))
+def test_forecast_has_the_models_shape_and_never_falls(units: list[float]) -> None:
+    forecast = empirical_quantiles(days(*units))
+
+    assert forecast.shape == (HORIZON_DAYS, len(QUANTILES))
+    assert forecast.dtype == np.float32
+    assert (forecast >= 0).all()
+    assert (np.diff(forecast, axis=0) >= 0).all()
+    assert (np.diff(forecast, axis=1) >= 0).all()

@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+import math
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stream.domain.events import ProductAdded
+from stream.domain.ranking import (
+    SIMILAR_SESSIONS,
+    TRENDING,
+    RankingPolicy,
+    bought_with_reason,
+    fallback,
+    rank,
+)
+from stream.domain.sessions import Session, advance_all
+from tests.unit.builders import NOON_MS, clicks_at, make_order, make_view, orders_at
+
+HOUR_MS = 3600 * 1000
+POLICY = RankingPolicy(n_items=3, exclude_bought_within_ms=24 * HOUR_MS)
+CANDIDATES = [("milk", 4.0), ("bread", 3.0), ("eggs", 2.0), ("salt", 1.0), ("tea", 0.5)]
+
+
+def test_best_candidates_come_first_with_their_reason() -> None:
+    items = rank(CANDIDATES, Session(), sold_out=set(), now_ms=NOON_MS, policy=POLICY)
+
+    assert [item.product_id for item in items] == ["milk", "bread", "eggs"]
+    assert {item.reason for item in items} == {SIMILAR_SESSIONS}
+
+
+def test_sold_out_in_basket_and_just_bought_are_left_out() -> None:
+    session = advance_all(
+        Session(),
+        [
+            (make_view(product_id="bread", kind=ProductAdded), clicks_at(0)),
+            (make_order(products=["eggs"]), orders_at(0)),
+        ],
+    )
+
+    items = rank(CANDIDATES, session, sold_out={"milk"}, now_ms=NOON_MS, policy=POLICY)
+
+    assert [item.product_id for item in items] == ["salt", "tea"]
+
+
+def test_what_was_bought_long_ago_comes_back() -> None:
+    session = advance_all(Session(), [(make_order(products=["milk"]), orders_at(0))])
+
+    items = rank(CANDIDATES, session, sold_out=set(), now_ms=NOON_MS + 25 * HOUR_MS, policy=POLICY)
+
+    assert items[0].product_id == "milk"
+
+
+def test_score_that_is_no_number_is_left_out() -> None:
+    candidates = [("milk", math.nan), ("bread", math.inf), ("eggs", 1.0)]
+
+    items = rank(candidates, Session(), sold_out=set(), now_ms=NOON_MS, policy=POLICY)
+
+    assert [item.product_id for item in items] == ["eggs"]
+
+
+def test_without_a_model_partners_of_the_latest_product_come_before_trends() -> None:
+    session = advance_all(Session(), [(make_view(product_id="milk"), clicks_at(0))])
+
+    items = fallback(
+        session,
+        trending=["tea", "bread"],
+        bought_with={"milk": ["bread"]},
+        sold_out=set(),
+        policy=POLICY,
+    )
+
+    assert [(item.product_id, item.reason) for item in items] == [
+        ("bread", bought_with_reason("milk")),
+        ("tea", TRENDING),
+    ]
+    assert items[0].score > items[1].score
+
+
+def test_every_recent_product_is_asked_for_its_best_partner_first() -> None:
+    session = advance_all(
+        Session(),
+        [
+            (make_view(0, product_id="milk"), clicks_at(0)),
+            (make_view(1, product_id="tea"), clicks_at(1)),
+        ],
+    )
+
+    items = fallback(
+        session,
+        trending=[],
+        bought_with={"milk": ["bread", "eggs"], "tea": ["sugar", "lemon"]},
+        sold_out=set(),
+        policy=POLICY,
+    )
+
+    assert [item.product_id for item in items] == ["sugar", "bread", "lemon"]
+
+
+def test_rather_than_nothing_what_was_just_bought_is_shown() -> None:
+    session = advance_all(Session(), [(make_order(products=["milk"]), orders_at(0))])
+
+    items = fallback(session, trending=["milk"], bought_with={}, sold_out=set(), policy=POLICY)
+
+    assert [item.product_id for item in items] == ["milk"]
+
+
+def test_sold_out_is_not_shown_even_when_nothing_else_trends() -> None:
+    items = fallback(Session(), trending=["milk"], bought_with={}, sold_out={"milk"}, policy=POLICY)
+
+    assert items == ()
+
+
+PRODUCTS = st.sampled_from([f"p{i}" for i in range(12)])
+LISTS = st.lists(PRODUCTS, max_size=12)
+
+
+@given(LISTS, LISTS, st.frozensets(PRODUCTS), LISTS)
+def test_no_answer_holds_what_nobody_can_or_need_buy(
+    adds: list[str], bought: list[str], sold_out: frozenset[str], best: list[str]
+) -> None:
+    orders = [(make_order(i, products=[id_]), orders_at(i)) for i, id_ in enumerate(bought)]
+    added = [
+        (make_view(100 + i, product_id=id_, kind=ProductAdded), clicks_at(i))
+        for i, id_ in enumerate(adds)
+    ]
+    session = advance_all(Session(), [*orders, *added])
+
+    by_model = rank(
+        [(id_, 1.0) for id_ in best], session, sold_out=sold_out, now_ms=NOON_MS, policy=POLICY
+    )
+    by_counts = fallback(session, trending=best, bought_with={}, sold_out=sold_out, policy=POLICY)
+
+    for items in (by_model, by_counts):
+        shown = [item.product_id for item in items]
+        assert len(shown) == len(set(shown)) <= POLICY.n_items
+        assert not sold_out & set(shown)
+        assert not set(adds) & set(shown)
+    assert not {item.product_id for item in by_model} & set(bought)
+    assert bool(by_counts) == bool(set(best) - sold_out - set(adds))

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from stream.domain.applied import Applied
+from stream.domain.products import AlertState, Level, OriginMark, Product
+from stream.state.products import dump, is_expired, load
+
+AT_MS = 1_500_000_000_000
+
+PRODUCT = Product(
+    "milk",
+    name="Milk 1 l",
+    name_told=2 * AT_MS + 1,
+    price=2.5,
+    price_told=2 * AT_MS,
+    lead_time_days=7.0,
+    lead_time_told=2 * AT_MS + 3,
+    level=Level(AT_MS, partition=1, offset=9, on_hand=100, reserved=5, inbound=20),
+    changes=((AT_MS + 1, -2),),
+    demand=((17361, 3), (17362, -1)),
+    known_since_day=17300,
+    bought_with=(("bread", 4),),
+    origins=(OriginMark(0, 78, 4, 2),),
+    applied=(Applied(2, 1, 79, 9, (6,), (9,)),),
+    updated_at_ms=AT_MS + 1,
+    alert=AlertState(2, 3, True, "stockout_risk", "high", AT_MS, 17364),
+)
+#: What version 1 wrote. These bytes are in changelogs: when the test fails, write version 2.
+GOLDEN = bytes.fromhex(
+    "01dc0010a46d696c6ba84d696c6b2031206ccf000002ba7def3001cb4004000000000000cf000002ba7def3000cb40"
+    "1c000000000000cf000002ba7def300396cf0000015d3ef7980001096405149192cf0000015d3ef79801fe9292cd43"
+    "d10392cd43d2ffcd43949192a56272656164049194004e0402919602014f0991069109cf0000015d3ef79801970203"
+    "c3ad73746f636b6f75745f7269736ba468696768cf0000015d3ef79800cd43d4"
+)
+
+
+def test_stored_products_keep_their_bytes() -> None:
+    assert dump(PRODUCT) == GOLDEN
+
+
+def test_products_stored_by_version_1_are_read() -> None:
+    assert load(GOLDEN) == PRODUCT
+
+
+def test_product_expires_after_its_time() -> None:
+    resolved = replace(PRODUCT, alert=None)
+
+    assert not is_expired(resolved, AT_MS + 1 + 1_000, ttl_ms=1_000)
+    assert is_expired(resolved, AT_MS + 1 + 1_001, ttl_ms=1_000)
+
+
+def test_product_with_an_open_alert_does_not_expire() -> None:
+    assert not is_expired(PRODUCT, AT_MS + 10**12, ttl_ms=1_000)

@@ -1,0 +1,212 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stream.codec import (
+    MAX_HEADER_BYTES,
+    dead_letter,
+    decode_clickstream,
+    decode_movement,
+    decode_orders,
+    decode_stock_level,
+    encode,
+    has_own_key,
+    is_history,
+    not_after,
+)
+from stream.domain.events import ProductViewed
+from stream.errors import InvalidEvent
+from tests.unit.builders import NOON_MS, Record, make_level, make_movement, make_order, make_view
+
+TOPIC = "store.events.v1"
+VIEW = encode(make_view())
+DECODERS: list[Callable[..., object]] = [
+    decode_clickstream,
+    decode_orders,
+    decode_stock_level,
+    decode_movement,
+]
+
+
+def reason_of(value: bytes | None, *, max_bytes: int = 10_000_000) -> str:
+    with pytest.raises(InvalidEvent) as caught:
+        decode_clickstream(Record(value), TOPIC, 2, max_bytes=max_bytes)
+    return str(caught.value)
+
+
+# --- Reading -----------------------------------------------------------------------------------
+
+
+def test_encoded_events_are_read_as_they_were() -> None:
+    assert decode_clickstream(Record(encode(make_view())), TOPIC, 0) == make_view()
+    assert decode_orders(Record(encode(make_order())), TOPIC, 0) == make_order()
+    assert decode_stock_level(Record(encode(make_level())), TOPIC, 0) == make_level()
+    assert decode_movement(Record(encode(make_movement())), TOPIC, 0) == make_movement()
+
+
+def test_mistake_is_located_in_the_topic_and_in_the_value() -> None:
+    value = VIEW.replace(b'"product_id":"milk"', b'"product_id":7')
+
+    assert reason_of(value) == (
+        "store.events.v1[2]@3: Expected `str`, got `int` - at `$.product_id`"
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        (None, "got a null value"),
+        (b"", "truncated"),
+        (b"\x00\x01\xff", "malformed"),
+        (b"\xef\xbb\xbf" + VIEW, "malformed"),
+        (VIEW[:-1], "truncated"),
+        (VIEW + b"x", "trailing characters"),
+        (b"[]", "Expected `object`, got `array`"),
+        (b"null", "Expected `object`, got `null`"),
+        (b"{}", "missing required field `type`"),
+        (VIEW.replace(b"product_viewed", b"product_admired"), "Invalid value 'product_admired'"),
+        (encode(make_order()), "Invalid value 'order_completed'"),
+        (VIEW.replace(b'"milk"', b'"\xff"'), "utf-8"),
+        (VIEW.replace(b'"ann"', b'"\\ud800"'), "surrogate"),
+        (VIEW.replace(b'"milk"', b'""'), "length >= 1"),
+        (VIEW.replace(b'"milk"', b'"' + b"m" * 129 + b'"'), "length <= 128"),
+        (VIEW.replace(b"}", b',"price":NaN}'), "malformed"),
+        (VIEW.replace(b"}", b',"price":1e999}'), "out of range"),
+        (VIEW.replace(b"}", b',"price":-1}'), ">= 0"),
+        (VIEW.replace(b"}", b',"quantity":' + b"9" * 400 + b"}"), "<= 1000000"),
+        (VIEW.replace(b"}", b',"quantity":1.0}'), "Expected `int`, got `float`"),
+    ],
+)
+def test_unusable_value_is_an_invalid_event(value: bytes | None, reason: str) -> None:
+    assert reason in reason_of(value)
+
+
+@pytest.mark.parametrize("depth", [2_000, 200_000])
+def test_deep_nesting_is_an_invalid_event(depth: int) -> None:
+    value = VIEW.replace(b"}", b',"more":' + b"[" * depth + b"]" * depth + b"}")
+
+    assert "nested too deeply" in reason_of(value)
+
+
+def test_over_sized_value_is_not_even_parsed() -> None:
+    assert "at most 10 bytes, got 11 bytes" in reason_of(b"x" * 11, max_bytes=10)
+
+
+def test_unknown_field_is_ignored() -> None:
+    value = VIEW.replace(b"}", b',"theme":{"dark":[true,null]}}')
+
+    assert decode_clickstream(Record(value), TOPIC, 0) == make_view()
+
+
+def test_of_a_repeated_field_the_last_counts() -> None:
+    value = VIEW.replace(b'"product_id":"milk"', b'"product_id":"tea","product_id":"milk"')
+
+    assert decode_clickstream(Record(value), TOPIC, 0) == make_view()
+
+
+@pytest.mark.parametrize("decode", DECODERS)
+@given(value=st.binary(max_size=60))
+def test_any_bytes_are_an_event_or_an_invalid_event(
+    decode: Callable[..., object], value: bytes
+) -> None:
+    with pytest.raises(InvalidEvent):
+        decode(Record(value), TOPIC, 0)
+
+
+@given(place=st.integers(0, len(VIEW) - 1), byte=st.integers(0, 255))
+def test_any_damaged_byte_gives_an_event_or_an_invalid_event(place: int, byte: int) -> None:
+    damaged = VIEW[:place] + bytes([byte]) + VIEW[place + 1 :]
+
+    with suppress(InvalidEvent):
+        event = decode_clickstream(Record(damaged), TOPIC, 0)
+        assert isinstance(event, ProductViewed)
+
+
+def test_future_is_cut_to_what_clocks_may_differ_by() -> None:
+    event = make_view(occurred_at_ms=NOON_MS + 100)
+
+    assert not_after(event, NOON_MS + 60).occurred_at_ms == NOON_MS + 60
+    assert not_after(event, NOON_MS + 100) is event
+
+
+def test_record_with_another_key_is_noticed() -> None:
+    assert has_own_key(Record(b"", key=b"ann"), make_view())
+    assert not has_own_key(Record(b"", key=b"bob"), make_view())
+    assert not has_own_key(Record(b"", key=None), make_view())
+    assert has_own_key(Record(b"", key=b"milk"), make_level())
+    assert has_own_key(Record(b"", key=b"milk"), make_movement())
+
+
+def test_history_is_said_by_a_header() -> None:
+    assert is_history(Record(b"", headers=[("history", b"")]))
+    assert not is_history(Record(b"", headers=[("trace", b"1")]))
+    assert not is_history(Record(b""))
+
+
+# --- Dead letters ------------------------------------------------------------------------------
+
+
+def headers_of(record: Record, *, max_bytes: int = 1_000) -> dict[str, bytes]:
+    error = InvalidEvent(TOPIC, 2, record.offset, "Expected `int`, got `str`")
+    return dict(dead_letter(record, TOPIC, 2, error, max_bytes=max_bytes).headers)
+
+
+def test_dead_letter_keeps_the_bytes_and_tells_the_story() -> None:
+    record = Record(b"\xff\x00", key=b"\xfe", headers=[("trace", b"1")])
+
+    letter = dead_letter(record, TOPIC, 2, InvalidEvent(TOPIC, 2, 3, "not an event"))
+
+    assert (letter.key, letter.value) == (b"\xfe", b"\xff\x00")
+    assert dict(letter.headers) == {
+        "dl-reason": b"InvalidEvent",
+        "dl-topic": b"store.events.v1",
+        "dl-partition": b"2",
+        "dl-offset": b"3",
+        "dl-error": b"store.events.v1[2]@3: not an event",
+        "dl-at": str(NOON_MS).encode(),
+        "trace": b"1",
+    }
+
+
+def test_over_sized_value_and_key_are_cut_and_the_headers_say_so() -> None:
+    record = Record(b"v" * 30, key=b"k" * 20)
+
+    letter = dead_letter(record, TOPIC, 2, InvalidEvent(TOPIC, 2, 3, "too large"), max_bytes=10)
+
+    assert (letter.key, letter.value) == (b"k" * 10, b"v" * 10)
+    headers = headers_of(record, max_bytes=10)
+    assert headers["dl-cut-from-bytes"] == b"30"
+    assert headers["dl-key-cut-from-bytes"] == b"20"
+
+
+def test_record_without_key_and_value_has_a_dead_letter_too() -> None:
+    letter = dead_letter(Record(None, key=None), TOPIC, 2, InvalidEvent(TOPIC, 2, 3, "null"))
+
+    assert (letter.key, letter.value) == (None, None)
+
+
+def test_original_headers_are_kept_within_a_bound() -> None:
+    headers = headers_of(Record(b"", headers=[("small", b"1"), ("big", b"x" * MAX_HEADER_BYTES)]))
+
+    assert headers["small"] == b"1"
+    assert "big" not in headers
+
+
+def test_dead_letter_of_a_dead_letter_tells_its_own_story() -> None:
+    headers = headers_of(Record(b"", headers=[("dl-topic", b"another"), ("trace", b"1")]))
+
+    assert headers["dl-topic"] == b"store.events.v1"
+    assert headers["trace"] == b"1"
+
+
+def test_outputs_are_plain_json() -> None:
+    value = encode(make_view(product_id="mælk"))
+
+    assert msgspec.json.decode(value)["product_id"] == "mælk"
+    assert isinstance(msgspec.json.decode(value, type=ProductViewed), ProductViewed)
