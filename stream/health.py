@@ -68,7 +68,7 @@ class HealthServer:
 def _answering(
     ask: Callable[[], Health],
 ) -> Callable[[web.Request], Awaitable[web.Response]]:
-    async def answer(request: web.Request) -> web.Response:
+    async def answer(_: web.Request) -> web.Response:
         health = ask()
         body = {"holds": health.holds, "reasons": list(health.reasons)}
         return web.json_response(body, status=200 if health.holds else 503)

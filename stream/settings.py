@@ -153,7 +153,7 @@ class Settings(BaseSettings):
         return tuple(part.strip() for part in self.bootstrap_servers.split(",") if part.strip())
 
     @classmethod
-    def settings_customise_sources(
+    def settings_customise_sources(  # noqa: PLR0917 - the signature of pydantic-settings
         cls,
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,

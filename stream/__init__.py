@@ -1,0 +1,31 @@
+"""Storestream: store events in; recommendations and stock alerts out, while they still matter.
+
+Follow one event by opening the files in this order.
+
+**Recommend** (``store.events.v1`` and ``store.orders.v1`` to ``store.recommendations.v1``)
+
+1. ``kafka/consumer.py`` fetches a chunk of a partition and hands it on as one ``RecordBatch``
+2. ``agents/`` pass it to the pipeline and decide nothing
+3. ``codec.py`` decodes and validates (``domain/events.py``), or a dead letter says why not
+4. ``domain/sessions.py`` folds the events into their visitors' sessions; ``state/sessions.py`` is
+   how a session is stored, ``kafka/store.py`` where
+5. ``pipeline/batcher.py`` gathers rows over all partitions while inference is busy
+6. ``adapters/triton.py`` asks the model that ``model_specs.py`` describes
+7. ``domain/ranking.py`` picks ten products, or falls back when there is no model
+8. ``kafka/producer.py`` publishes and waits for the broker's confirmation
+9. ``kafka/tracker.py`` commits the contiguous prefix of what is complete
+
+**Watch stock** (``store.stock-levels.v1`` and the orders' lines to ``store.stock-alerts.v1``)
+
+1. ``domain/movements.py`` turns an order's lines into movements, re-keyed by product
+2. ``domain/products.py`` folds levels and movements into the product's position and demand
+3. ``pipeline/stock.py`` asks the forecaster for each product touched, or due by the clock
+4. ``domain/stock.py`` decides whether an alert opens, changes or resolves
+5. ``kafka/producer.py`` publishes; only then is the alert's state stored and the batch complete
+
+``app.py`` wires these; ``settings.py``, ``topics.py`` and ``errors.py`` are the three tables that
+the rest refers to. ``models/``, ``local/`` and ``demo/`` train, embed and show; the worker never
+imports them.
+"""
+
+__version__ = "0.1.0"
