@@ -10,9 +10,11 @@ import time
 from functools import cached_property, partial
 from typing import Any
 
+from stream.adapters.breaker import Breaker
+from stream.adapters.metered import MeteredInference
 from stream.adapters.nothing import NoModels
 from stream.adapters.security import client_options
-from stream.adapters.triton import TritonModels
+from stream.adapters.triton import Patience, TritonModels
 from stream.agents.parts import Parts
 from stream.agents.security import faust_credentials
 from stream.agents.worker import WorkerApp
@@ -185,13 +187,25 @@ class _Assembly:
 
     @cached_property
     def models(self) -> TritonModels | None:
-        if self.settings.inference == "none":
+        settings = self.settings
+        if settings.inference == "none":
             return None
-        return TritonModels(self.settings, self.telemetry)
+        return TritonModels(
+            settings.triton_url,
+            patience=Patience(
+                timeout_s=settings.triton_timeout_s,
+                deadline_s=settings.triton_deadline_s,
+                n_retries=settings.triton_retries,
+                backoff_s=settings.triton_backoff_s,
+            ),
+            max_in_flight=settings.triton_in_flight,
+            breaker=Breaker(n_failures=settings.breaker_failures, reset_s=settings.breaker_reset_s),
+            telemetry=self.telemetry,
+        )
 
     @cached_property
     def inference(self) -> Inference:
-        return self.models or NoModels()
+        return MeteredInference(self.models or NoModels(), self.telemetry)
 
     @cached_property
     def proposer(self) -> Proposer:

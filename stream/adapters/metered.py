@@ -1,0 +1,28 @@
+"""An inference port that counts what passes through it."""
+
+from __future__ import annotations
+
+from stream.errors import InferenceError
+from stream.model_specs import ModelSpec
+from stream.ports import Inference, Tensors
+from stream.telemetry import Telemetry
+
+
+class MeteredInference:
+    """Passes requests on to *inference*; rows, seconds and failures are counted by model."""
+
+    def __init__(self, inference: Inference, telemetry: Telemetry) -> None:
+        self._inference = inference
+        self._telemetry = telemetry
+
+    async def infer(self, spec: ModelSpec, version: str, inputs: Tensors) -> Tensors:
+        """Return what *inference* returns, and raise what it raises."""
+        n_rows = len(next(iter(inputs.values())))
+        self._telemetry.rows_per_request.labels(spec.name).observe(n_rows)
+        with self._telemetry.inference_seconds.labels(spec.name).time():
+            try:
+                return await self._inference.infer(spec, version, inputs)
+            except InferenceError as error:
+                reason = type(error).__name__
+                self._telemetry.inference_failures.labels(spec.name, reason).inc()
+                raise
