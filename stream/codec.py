@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple, TypeVar
 
 import msgspec
@@ -137,26 +138,28 @@ def dead_letter(
         at_ms: When it was set aside; the record's append time when absent, so that a second
             attempt gives the same letter.
     """
-    told = (
-        ("dl-reason", reason or type(error).__name__),
-        ("dl-topic", topic),
-        ("dl-partition", str(partition)),
-        ("dl-offset", str(record.offset)),
-        ("dl-error", str(error)[:MAX_ERROR_CHARS]),
-        ("dl-at", str(record.timestamp if at_ms is None else at_ms)),
-    )
-    headers = [(name, text.encode("utf-8", "replace")) for name, text in told]
-    for name, original in (
-        ("dl-cut-from-bytes", record.value),
-        ("dl-key-cut-from-bytes", record.key),
-    ):
-        if original is not None and len(original) > max_bytes:
-            headers.append((name, str(len(original)).encode()))
+    story = {
+        "dl-reason": reason or type(error).__name__,
+        "dl-topic": topic,
+        "dl-partition": str(partition),
+        "dl-offset": str(record.offset),
+        "dl-error": str(error)[:MAX_ERROR_CHARS],
+        "dl-at": str(record.timestamp if at_ms is None else at_ms),
+    }
+    key, value = record.key, record.value
+    if value is not None and len(value) > max_bytes:
+        story["dl-cut-from-bytes"] = str(len(value))
+    if key is not None and len(key) > max_bytes:
+        story["dl-key-cut-from-bytes"] = str(len(key))
     return DeadLetter(
-        None if record.key is None else record.key[:max_bytes],
-        None if record.value is None else record.value[:max_bytes],
-        (*headers, *_original_headers(record)),
+        None if key is None else key[:max_bytes],
+        None if value is None else value[:max_bytes],
+        (*_encoded(story), *_original_headers(record)),
     )
+
+
+def _encoded(story: Mapping[str, str]) -> list[tuple[str, bytes]]:
+    return [(name, text.encode("utf-8", "replace")) for name, text in story.items()]
 
 
 def _decode(

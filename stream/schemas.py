@@ -10,6 +10,7 @@ import difflib
 import json
 import sys
 from collections.abc import Iterator, Sequence
+from inspect import cleandoc
 from pathlib import Path
 
 import msgspec
@@ -50,7 +51,7 @@ def schema_of(topic: topics.TopicSpec) -> dict[str, object]:
         "$id": f"{ADDRESS}/{topic.name}.json",
         "title": topic.name,
         **schema,
-        "$defs": {name: parts[name] for name in sorted(parts)},
+        "$defs": {name: _described(parts[name]) for name in sorted(parts)},
     }
 
 
@@ -97,6 +98,11 @@ def main(arguments: Sequence[str]) -> int:
         return 0
     sys.stderr.write("usage: python -m stream.schemas [check|write] [FOLDER]\n")
     return 2
+
+
+def _described(part: dict[str, object]) -> dict[str, object]:
+    """Take the indentation of the source out of a type's docstring."""
+    return {**part, "description": cleandoc(str(part.get("description", "")))}
 
 
 def _present(folder: Path) -> dict[str, str]:

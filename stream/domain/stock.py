@@ -64,25 +64,36 @@ def transition(
     after, status = _step(current, assessment, now_ms, policy)
     if after is None or status is None:
         return after, None
-    figures = assessment.figures
-    alert = StockAlert(
-        alert_id=alert_id(assessment.product_id, after.episode),
+    made_ms = now_ms if created_at_ms is None else created_at_ms
+    return after, _message(after, status, assessment, forecast, at=(now_ms, made_ms))
+
+
+def _message(
+    state: AlertState,
+    status: AlertStatus,
+    assessment: Assessment,
+    forecast: Forecast,
+    *,
+    at: tuple[int, int],
+) -> StockAlert:
+    occurred_at_ms, created_at_ms = at
+    return StockAlert(
+        alert_id=alert_id(assessment.product_id, state.episode),
         product_id=assessment.product_id,
         name=assessment.name,
-        kind=after.kind,
+        kind=state.kind,
         status=status,
-        severity=after.severity,
-        revision=after.revision,
-        figures=figures,
-        explanation=explain(after.kind, status, figures),
+        severity=state.severity,
+        revision=state.revision,
+        figures=assessment.figures,
+        explanation=explain(state.kind, status, assessment.figures),
         model=forecast.model,
         model_version=forecast.version,
         degraded=forecast.degraded,
-        opened_at_ms=after.opened_at_ms,
-        occurred_at_ms=now_ms,
-        created_at_ms=now_ms if created_at_ms is None else created_at_ms,
+        opened_at_ms=state.opened_at_ms,
+        occurred_at_ms=occurred_at_ms,
+        created_at_ms=created_at_ms,
     )
-    return after, alert
 
 
 def _step(
