@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import structlog
 from numpy.typing import NDArray
 
 from stream.domain.demand import empirical_quantiles, weekday_of
@@ -16,6 +17,8 @@ from stream.errors import InferenceUnavailable
 from stream.model_specs import FORECASTER
 from stream.pipeline.scoring import infer_rows
 from stream.ports import Inference, Tensors
+
+log = structlog.get_logger(__name__)
 
 Window = NDArray[np.float32]
 
@@ -50,8 +53,8 @@ class Forecaster:
     async def forecast(self, products: Sequence[Product], today: int) -> list[Forecasted]:
         """Return what each of *products* will be wanted over the days after *today*.
 
-        A product that the model refuses gets the quantiles of its own past: its events were
-        folded and a planner must hear of it all the same.
+        A product that the model refuses, or answers with what is no number, gets the quantiles of
+        its own past: its events were folded and a planner must hear of it all the same.
         """
         windows = [demand_window(product, today) for product in products]
         if self.version:
@@ -70,7 +73,15 @@ class Forecaster:
         outputs, accepted, refused = await infer_rows(
             self._inference, FORECASTER, source.version, windows, encode=encode
         )
-        by_row = {i: from_own_past(windows[i]) for i, _ in refused}
-        for i, cumulative in zip(accepted, outputs.get("cumulative", ()), strict=True):
-            by_row[i] = Forecasted(source, cumulative)
-        return [by_row[i] for i in range(len(windows))]
+        answered = dict(zip(accepted, outputs.get("cumulative", ()), strict=True))
+        usable = {i: rows for i, rows in answered.items() if np.isfinite(rows).all()}
+        if refused or len(usable) < len(answered):
+            log.warning(
+                "forecasts_from_own_past",
+                refused=len(refused),
+                not_finite=len(answered) - len(usable),
+            )
+        return [
+            Forecasted(source, usable[i]) if i in usable else from_own_past(window)
+            for i, window in enumerate(windows)
+        ]

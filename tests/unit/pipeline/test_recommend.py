@@ -1,0 +1,322 @@
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from stream.codec import HISTORY_HEADER, encode
+from stream.domain.events import Item, OrderCompleted, StockMovement, VisitorEvent
+from stream.domain.outputs import Cover, ProductState, Recommendation
+from stream.domain.ranking import RankingPolicy
+from stream.domain.sessions import Session, advance_all
+from stream.errors import InferenceRejected, InferenceUnavailable, PartitionRevoked
+from stream.kafka.partitioning import partition_of
+from stream.kafka.records import RecordBatch
+from stream.model_specs import N_CANDIDATES
+from stream.pipeline.answers import Answers, RecommendationBatcher
+from stream.pipeline.event_clock import EventClock
+from stream.pipeline.intake import Limits, Reader
+from stream.pipeline.proposals import Proposer
+from stream.pipeline.recommend import RecommendPipeline
+from stream.pipeline.scoring import Vocabulary
+from stream.pipeline.settling import Settling
+from stream.pipeline.shelf import Shelf
+from stream.pipeline.visits import conflate
+from stream.ports import Tensors
+from stream.state.sessions import load
+from stream.telemetry import Telemetry
+from stream.topics import EVENTS, ORDERS, PRODUCT_STATE, RECOMMENDATIONS, STOCK_MOVEMENTS
+from tests.unit.builders import NOON_MS, Record, clicks_at, make_order, make_view
+from tests.unit.pipeline.fakes import Log, Model, Owned, batch_of, settled
+
+PRODUCTS = tuple(f"p{i}" for i in range(1, N_CANDIDATES + 1))
+N_PARTITIONS = 4
+
+
+class Pipeline:
+    """A recommend pipeline over fakes; ``model`` and ``log`` are what it meets."""
+
+    def __init__(self, *, conflating: bool = True) -> None:
+        self.log, self.model, self.owned = Log(), Model(), Owned(0, 1)
+        self.telemetry, self.failures = Telemetry(), list[BaseException]()
+        self.shelf = Shelf(self.telemetry)
+        self.proposer = Proposer(self.model)
+        self.proposer.vocabulary = Vocabulary.of("7", PRODUCTS)
+        reader = Reader(self.telemetry, Limits(10_000, 1_000, 60_000, N_PARTITIONS))
+        answers = Answers(
+            self.proposer,
+            self.shelf,
+            self.log,
+            reader=reader,
+            telemetry=self.telemetry,
+            policy=RankingPolicy(),
+            n_partitions=N_PARTITIONS,
+            clock=lambda: NOON_MS + 5,
+        )
+        self.pipeline = RecommendPipeline(
+            self.owned,
+            reader,
+            RecommendationBatcher(
+                answers,
+                merge=conflate if conflating else None,
+                max_rows=64,
+                max_in_flight=2,
+                max_unconfirmed=8,
+                on_failure=self.failures.append,
+            ),
+            settling=Settling(self.log, self.failures.append),
+            clock=EventClock(),
+            telemetry=self.telemetry,
+            n_partitions=N_PARTITIONS,
+            conflate=conflating,
+        )
+
+    async def take(self, batch: RecordBatch) -> RecordBatch:
+        self.pipeline.accept(batch)
+        await settled()
+        assert self.failures == []
+        return batch
+
+    def answers(self) -> list[Recommendation]:
+        records = self.log.of(RECOMMENDATIONS.name)
+        return [msgspec.json.decode(record.value or b"", type=Recommendation) for record in records]
+
+    def session(self, visitor_id: str = "ann", partition: int = 0) -> Session:
+        return load(self.owned[partition].durable[visitor_id.encode()])
+
+
+@pytest.fixture
+def pipeline() -> Pipeline:
+    return Pipeline()
+
+
+def record(event: VisitorEvent, offset: int, *, history: bool = False) -> Record:
+    headers = ((HISTORY_HEADER, b"1"),) if history else ()
+    return Record(encode(event), event.visitor_id.encode(), offset, headers=headers)
+
+
+def views(*offsets: int, product_id: str = "p1") -> list[Record]:
+    return [record(make_view(offset, product_id=product_id), offset) for offset in offsets]
+
+
+async def test_visitor_is_answered_once_for_a_batch_and_every_event_is_covered(
+    pipeline: Pipeline,
+) -> None:
+    batch = await pipeline.take(batch_of(EVENTS.name, views(3, 4, 9)))
+
+    (answer,) = pipeline.answers()
+    assert answer.covers == (Cover(EVENTS.name, 0, 3, 9),)
+    assert (answer.strategy, answer.model_version, answer.degraded) == (
+        "session_transformer",
+        "7",
+        False,
+    )
+    assert len(answer.items) == 10
+    assert batch.completed
+
+
+async def test_without_conflation_every_event_gets_an_answer_of_its_own() -> None:
+    pipeline = Pipeline(conflating=False)
+
+    await pipeline.take(batch_of(EVENTS.name, views(3, 4, 9)))
+
+    firsts = [answer.covers[0].first_offset for answer in pipeline.answers()]
+    assert firsts == [3, 4, 9]
+
+
+async def test_recommendations_go_to_the_partition_of_the_visitor(pipeline: Pipeline) -> None:
+    await pipeline.take(batch_of(EVENTS.name, views(0)))
+
+    (out,) = pipeline.log.of(RECOMMENDATIONS.name)
+    assert (out.key, out.partition) == (b"ann", partition_of(b"ann", N_PARTITIONS))
+
+
+async def test_session_is_durable_before_the_batch_completes(pipeline: Pipeline) -> None:
+    pipeline.owned[0].may_flush.clear()
+
+    batch = await pipeline.take(batch_of(EVENTS.name, views(0)))
+    assert pipeline.answers()
+    assert not batch.completed
+    pipeline.owned[0].may_flush.set()
+    await settled()
+
+    assert batch.completed
+    assert pipeline.session() == advance_all(
+        Session(), [(make_view(0, product_id="p1"), clicks_at(0))]
+    )
+
+
+async def test_batch_waits_for_the_confirmation_of_its_answers(pipeline: Pipeline) -> None:
+    pipeline.log.may_confirm.clear()
+
+    batch = await pipeline.take(batch_of(EVENTS.name, views(0)))
+
+    assert not batch.completed
+
+
+async def test_redelivered_event_changes_nothing_and_is_answered_the_same(
+    pipeline: Pipeline,
+) -> None:
+    await pipeline.take(batch_of(EVENTS.name, views(0)))
+    once = pipeline.session()
+
+    await pipeline.take(batch_of(EVENTS.name, views(0)))
+
+    first, again = pipeline.answers()
+    assert pipeline.session() == once
+    assert first.recommendation_id == again.recommendation_id
+
+
+async def test_history_is_folded_without_an_answer(pipeline: Pipeline) -> None:
+    past = [record(make_view(0, product_id="p1"), 0, history=True)]
+
+    batch = await pipeline.take(batch_of(EVENTS.name, past))
+
+    assert (pipeline.answers(), batch.completed) == ([], True)
+    assert len(pipeline.session().interactions) == 1
+
+
+async def test_unreadable_record_is_a_dead_letter_and_the_others_are_answered(
+    pipeline: Pipeline,
+) -> None:
+    batch = batch_of(EVENTS.name, [Record(b"{", offset=0), *views(1)])
+
+    await pipeline.take(batch)
+
+    (letter,) = pipeline.log.of(f"{EVENTS.name}.dead-letter")
+    assert letter.value == b"{"
+    assert dict(letter.headers)["dl-offset"] == b"0"
+    assert len(pipeline.answers()) == 1
+    assert batch.completed
+
+
+async def test_order_lines_are_published_by_product_with_their_origin(pipeline: Pipeline) -> None:
+    order = make_order(5, products=(Item("p1", quantity=2), Item("p2")))
+
+    await pipeline.take(batch_of(ORDERS.name, [record(order, 5)]))
+
+    movements = [
+        msgspec.json.decode(out.value or b"", type=StockMovement)
+        for out in pipeline.log.of(STOCK_MOVEMENTS.name)
+    ]
+    assert [(m.product_id, m.units, m.origin.offset, m.origin.line) for m in movements] == [
+        ("p1", -2, 5, 0),
+        ("p2", -1, 5, 1),
+    ]
+
+
+async def test_resent_order_moves_no_stock_twice(pipeline: Pipeline) -> None:
+    orders = [
+        record(make_order(5, order_id="o-1"), 5),
+        record(make_order(6, order_id="o-1"), 6),
+    ]
+
+    await pipeline.take(batch_of(ORDERS.name, orders))
+
+    assert len(pipeline.log.of(STOCK_MOVEMENTS.name)) == 1
+
+
+async def test_redelivered_order_publishes_its_movements_again(pipeline: Pipeline) -> None:
+    order = record(make_order(5), 5)
+
+    await pipeline.take(batch_of(ORDERS.name, [order]))
+    await pipeline.take(batch_of(ORDERS.name, [order]))
+
+    first, again = pipeline.log.of(STOCK_MOVEMENTS.name)
+    assert first == again
+
+
+async def test_answers_are_degraded_while_the_model_is_away(pipeline: Pipeline) -> None:
+    pipeline.model.refuse = lambda inputs: InferenceUnavailable("away")
+    pipeline.shelf.apply(
+        [
+            Record(encode(ProductState(product_id="p9", sold_out=False, units_7d=3, name="Jam"))),
+            Record(encode(ProductState(product_id="p8", sold_out=True, units_7d=9))),
+        ]
+    )
+
+    await pipeline.take(batch_of(EVENTS.name, views(0)))
+
+    (answer,) = pipeline.answers()
+    assert (answer.degraded, answer.strategy, answer.model) == (True, "trending", "counts")
+    assert [(item.product_id, item.name) for item in answer.items] == [("p9", "Jam")]
+
+
+async def test_visitor_the_model_knows_nothing_of_gets_trends_that_are_not_degraded(
+    pipeline: Pipeline,
+) -> None:
+    await pipeline.take(batch_of(EVENTS.name, views(0, product_id="never-trained")))
+
+    (answer,) = pipeline.answers()
+    assert (answer.strategy, answer.degraded) == ("trending", False)
+    assert pipeline.model.requests == []
+
+
+async def test_sold_out_and_in_basket_products_are_not_recommended(pipeline: Pipeline) -> None:
+    pipeline.shelf.apply([Record(encode(ProductState(product_id="p1", sold_out=True)))])
+    order = make_order(5, products=("p2",), kind=OrderCompleted)
+
+    await pipeline.take(batch_of(ORDERS.name, [record(order, 5)]))
+
+    (answer,) = pipeline.answers()
+    assert [item.product_id for item in answer.items[:3]] == ["p3", "p4", "p5"]
+
+
+async def test_refused_visitor_is_dead_lettered_and_the_others_are_answered(
+    pipeline: Pipeline,
+) -> None:
+    poison = PRODUCTS.index("p13") + 1
+
+    def refuse(inputs: Tensors) -> Exception | None:
+        return InferenceRejected("no") if (inputs["items"] == poison).any() else None
+
+    pipeline.model.refuse = refuse
+    events = [
+        make_view(offset, product_id=f"p{offset + 11}", visitor_id=f"v{offset}")
+        for offset in range(5)
+    ]
+
+    batch = await pipeline.take(
+        batch_of(EVENTS.name, [record(event, i) for i, event in enumerate(events)])
+    )
+
+    letters = pipeline.log.of(f"{EVENTS.name}.dead-letter")
+    assert [dict(letter.headers)["dl-reason"] for letter in letters] == [b"RefusedRow"]
+    assert {answer.visitor_id for answer in pipeline.answers()} == {"v0", "v1", "v3", "v4"}
+    assert batch.completed
+
+
+async def test_batch_of_a_partition_that_is_not_ours_is_left_alone(pipeline: Pipeline) -> None:
+    batch = batch_of(EVENTS.name, views(0), partition=3)
+
+    with pytest.raises(PartitionRevoked):
+        pipeline.pipeline.accept(batch)
+
+    assert not batch.completed
+
+
+async def test_failed_publication_is_reported_and_the_batch_stays_open() -> None:
+    pipeline = Pipeline()
+    pipeline.log.failure = RuntimeError("the broker is gone")
+    batch = batch_of(EVENTS.name, views(0))
+
+    pipeline.pipeline.accept(batch)
+    await settled()
+
+    assert pipeline.failures == [pipeline.log.failure]
+    assert not batch.completed
+
+
+async def test_time_ahead_of_the_append_is_cut(pipeline: Pipeline) -> None:
+    ahead = make_view(0, product_id="p1", occurred_at_ms=NOON_MS + 10_000_000)
+
+    await pipeline.take(batch_of(EVENTS.name, [record(ahead, 0)]))
+
+    assert pipeline.session().updated_at_ms == NOON_MS + 60_000
+
+
+async def test_deleted_product_leaves_the_shelf(pipeline: Pipeline) -> None:
+    state = ProductState(product_id="p1", sold_out=True, units_7d=2)
+    pipeline.shelf.apply([Record(encode(state), b"p1"), Record(None, b"p1")])
+
+    assert (pipeline.shelf.sold_out, pipeline.shelf.trending) == (set(), ())
+    assert PRODUCT_STATE.cleanup == "compact"

@@ -1,0 +1,274 @@
+from __future__ import annotations
+
+import msgspec
+import numpy as np
+import pytest
+
+from stream.codec import HISTORY_HEADER, encode
+from stream.domain.assessment import StockPolicy
+from stream.domain.demand import DAY_MS
+from stream.domain.events import StockLevelSet, StockMovement
+from stream.domain.outputs import ProductState, StockAlert
+from stream.domain.products import Product, on_hand
+from stream.errors import InferenceRejected, InferenceUnavailable
+from stream.kafka.records import RecordBatch
+from stream.model_specs import HORIZON_DAYS, QUANTILES
+from stream.pipeline.alerts import AlertBatcher, Alerts, latest
+from stream.pipeline.event_clock import EventClock
+from stream.pipeline.forecasts import Forecaster
+from stream.pipeline.intake import Limits, Reader
+from stream.pipeline.settling import Settling
+from stream.pipeline.stock import StockPipeline
+from stream.pipeline.upkeep import Expiry, Round
+from stream.state.products import is_expired, load
+from stream.telemetry import Telemetry
+from stream.topics import PRODUCT_STATE, STOCK_ALERTS, STOCK_LEVELS, STOCK_MOVEMENTS
+from tests.unit.builders import NOON_MS, TODAY, Record, make_level, make_movement
+from tests.unit.pipeline.fakes import Log, Model, Owned, batch_of, settled
+
+
+class Pipeline:
+    """A stock pipeline over fakes; the model expects one unit a day of everything."""
+
+    def __init__(self) -> None:
+        self.log, self.model, self.owned = Log(), Model(), Owned(0, 1)
+        self.telemetry, self.failures = Telemetry(), list[BaseException]()
+        self.clock = EventClock()
+        self.forecaster = Forecaster(self.model)
+        self.forecaster.version = "2"
+        self.settling = Settling(self.log, self.failures.append)
+        alerts = Alerts(
+            self.owned,
+            self.forecaster,
+            self.log,
+            clock=self.clock,
+            telemetry=self.telemetry,
+            policy=StockPolicy(),
+            n_partitions=4,
+            wall=lambda: NOON_MS,
+        )
+        batcher = AlertBatcher(
+            alerts,
+            merge=latest,
+            max_rows=64,
+            max_in_flight=1,
+            max_unconfirmed=2,
+            on_failure=self.failures.append,
+        )
+        self.pipeline = StockPipeline(
+            self.owned,
+            Reader(self.telemetry, Limits(10_000, 1_000, 1_000 * DAY_MS, 4)),
+            batcher,
+            settling=self.settling,
+            clock=self.clock,
+            telemetry=self.telemetry,
+            n_partitions=4,
+        )
+
+    async def levels(self, *events: StockLevelSet, first_offset: int = 0) -> RecordBatch:
+        records = [
+            Record(encode(event), event.product_id.encode(), offset)
+            for offset, event in enumerate(events, start=first_offset)
+        ]
+        return await self.take(batch_of(STOCK_LEVELS.name, records))
+
+    async def sales(self, *movements: StockMovement, history: bool = False) -> RecordBatch:
+        headers = ((HISTORY_HEADER, b"1"),) if history else ()
+        records = [
+            Record(encode(movement), movement.product_id.encode(), offset, headers=headers)
+            for offset, movement in enumerate(movements)
+        ]
+        return await self.take(batch_of(STOCK_MOVEMENTS.name, records))
+
+    async def take(self, batch: RecordBatch) -> RecordBatch:
+        self.pipeline.accept(batch)
+        await settled()
+        assert self.failures == []
+        return batch
+
+    def alerts(self) -> list[StockAlert]:
+        records = self.log.of(STOCK_ALERTS.name)
+        return [msgspec.json.decode(record.value or b"", type=StockAlert) for record in records]
+
+    def told(self) -> list[ProductState]:
+        records = self.log.of(PRODUCT_STATE.name)
+        return [msgspec.json.decode(record.value or b"", type=ProductState) for record in records]
+
+    def product(self, product_id: str = "milk") -> Product:
+        return load(self.owned[0].durable[product_id.encode()])
+
+
+@pytest.fixture
+def pipeline() -> Pipeline:
+    return Pipeline()
+
+
+async def test_shelf_that_runs_empty_is_told_to_planners_and_to_every_worker(
+    pipeline: Pipeline,
+) -> None:
+    await pipeline.levels(make_level(40))
+
+    batch = await pipeline.sales(make_movement(0, units=-40))
+
+    assert [(a.kind, a.status) for a in pipeline.alerts()] == [("out_of_stock", "opened")]
+    assert [state.sold_out for state in pipeline.told()] == [False, True]
+    assert batch.completed
+
+
+async def test_one_shortage_is_one_alert(pipeline: Pipeline) -> None:
+    await pipeline.levels(make_level(1))
+
+    for offset in range(5):
+        await pipeline.sales(make_movement(offset))
+
+    assert len({alert.alert_id for alert in pipeline.alerts()}) == 1
+    assert [alert.revision for alert in pipeline.alerts()] == [1, 2]
+
+
+async def test_replenished_shelf_resolves_its_alert(pipeline: Pipeline) -> None:
+    await pipeline.levels(make_level(0), make_level(500, event_id="l2", occurred_at_ms=NOON_MS + 9))
+    await pipeline.sales(make_movement(0))
+    await pipeline.levels(make_level(0, event_id="l3", occurred_at_ms=NOON_MS + 20), first_offset=2)
+
+    await pipeline.levels(
+        make_level(500, event_id="l4", occurred_at_ms=NOON_MS + 30), first_offset=3
+    )
+
+    assert [alert.status for alert in pipeline.alerts()][-2:] == ["opened", "resolved"]
+
+
+async def test_alert_is_remembered_only_after_its_publication(pipeline: Pipeline) -> None:
+    await pipeline.levels(make_level(40))
+    pipeline.log.may_confirm.clear()
+
+    batch = await pipeline.sales(make_movement(0, units=-40))
+    assert len(pipeline.alerts()) == 1
+    assert pipeline.product().alert is None
+    assert not batch.completed
+    pipeline.log.may_confirm.set()
+    await settled()
+
+    assert pipeline.product().alert is not None
+    assert batch.completed
+
+
+async def test_alert_cut_off_before_it_was_remembered_comes_again_with_its_id() -> None:
+    lost = Pipeline()
+    await lost.levels(make_level(40))
+    lost.log.may_confirm.clear()
+    await lost.sales(make_movement(0, units=-40))
+    restarted = Pipeline()
+    restarted.owned[0].values.update(lost.owned[0].durable)
+
+    await restarted.sales(make_movement(0, units=-40))
+
+    (before,), (again,) = lost.alerts(), restarted.alerts()
+    assert (again.alert_id, again.revision) == (before.alert_id, before.revision)
+    assert on_hand(restarted.product()) == 0
+
+
+async def test_repeated_movement_changes_nothing(pipeline: Pipeline) -> None:
+    await pipeline.levels(make_level(100))
+    await pipeline.sales(make_movement(0))
+
+    await pipeline.sales(make_movement(0))
+
+    assert on_hand(pipeline.product()) == 99
+
+
+async def test_every_worker_is_told_again_after_a_repeat(pipeline: Pipeline) -> None:
+    await pipeline.sales(make_movement(0))
+
+    await pipeline.sales(make_movement(0))
+
+    first, again = pipeline.told()
+    assert first == again
+
+
+async def test_history_is_folded_without_an_alert(pipeline: Pipeline) -> None:
+    await pipeline.levels(make_level(50))
+
+    batch = await pipeline.sales(make_movement(0, units=-50), history=True)
+
+    assert (pipeline.alerts(), batch.completed) == ([], True)
+    assert on_hand(pipeline.product()) == 0
+
+
+async def test_uncounted_product_is_never_forecast(pipeline: Pipeline) -> None:
+    await pipeline.sales(make_movement(0))
+
+    assert pipeline.model.requests == []
+
+
+async def test_forecast_comes_from_the_own_past_while_the_model_is_away(
+    pipeline: Pipeline,
+) -> None:
+    pipeline.model.refuse = lambda inputs: InferenceUnavailable("away")
+    await pipeline.levels(make_level(40))
+
+    await pipeline.sales(make_movement(0, units=-40))
+
+    (alert,) = pipeline.alerts()
+    assert (alert.degraded, alert.model) == (True, "empirical_quantiles")
+
+
+async def test_product_the_model_refuses_is_still_watched(pipeline: Pipeline) -> None:
+    pipeline.model.refuse = lambda inputs: InferenceRejected("no")
+    await pipeline.levels(make_level(40))
+
+    await pipeline.sales(make_movement(0, units=-40))
+
+    assert [alert.degraded for alert in pipeline.alerts()] == [True]
+
+
+async def test_forecast_that_is_no_number_is_not_believed(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def nonsense(*_: object) -> dict[str, object]:
+        return {"cumulative": np.full((1, HORIZON_DAYS, len(QUANTILES)), np.nan, np.float32)}
+
+    monkeypatch.setattr(pipeline.model, "infer", nonsense)
+
+    await pipeline.levels(make_level(0))
+    await pipeline.sales(make_movement(0))
+
+    assert [alert.degraded for alert in pipeline.alerts()] == [True]
+
+
+async def test_product_nothing_happened_to_is_looked_at_once_a_day(pipeline: Pipeline) -> None:
+    await pipeline.levels(make_level(6), make_level(500, product_id="salt"))
+    rounds = Round(pipeline.owned, pipeline.clock, pipeline.pipeline.look_after, per_tick=10)
+    rounds.tick()
+    await settled()
+    n_requests = len(pipeline.model.requests)
+
+    rounds.tick()
+    await settled()
+    assert len(pipeline.model.requests) == n_requests
+    pipeline.clock.observe(NOON_MS + DAY_MS)
+    rounds.tick()
+    await settled()
+
+    assert pipeline.model.requests[n_requests:] == [("forecaster", "2", 2)]
+
+
+async def test_old_state_is_deleted_with_a_tombstone(pipeline: Pipeline) -> None:
+    await pipeline.levels(make_level(500))
+    expiry = Expiry(
+        "products",
+        lambda stored, now_ms: is_expired(load(stored), now_ms, 10 * DAY_MS),
+        pipeline.clock,
+        settling=pipeline.settling,
+        telemetry=pipeline.telemetry,
+    )
+    rounds = Round(pipeline.owned, pipeline.clock, expiry.visit, per_tick=10)
+    rounds.tick()
+    await settled()
+    assert pipeline.owned[0].durable
+
+    pipeline.clock.observe(NOON_MS + 11 * DAY_MS)
+    rounds.tick()
+    await settled()
+
+    assert pipeline.clock.today == TODAY + 11
+    assert pipeline.owned[0].durable == {}
