@@ -90,7 +90,7 @@ class Owned:
 class Model:
     """Answers every row; *refuse* and *fail* say which requests get an error instead."""
 
-    refuse: Callable[[Tensors], Exception | None] = lambda inputs: None
+    refuse: Callable[[Tensors], Exception | None] = lambda _: None
     requests: list[tuple[str, str, int]] = field(default_factory=list)
 
     async def infer(self, spec: ModelSpec, version: str, inputs: Tensors) -> Tensors:
@@ -128,3 +128,8 @@ async def settled() -> None:
     """Let every task that can go on go on."""
     for _ in range(50):
         await asyncio.sleep(0)
+
+
+def is_complete(batch: RecordBatch) -> bool:
+    """Whether *batch* is complete by now."""
+    return batch.completed

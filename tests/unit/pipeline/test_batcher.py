@@ -9,7 +9,7 @@ from stream.errors import PartitionRevoked
 from stream.pipeline.batcher import Batcher, Row
 from stream.pipeline.tickets import Ticket
 from tests.unit.builders import Record
-from tests.unit.pipeline.fakes import batch_of, settled
+from tests.unit.pipeline.fakes import batch_of, is_complete, settled
 
 
 class Work:
@@ -188,11 +188,11 @@ async def test_batch_completes_when_its_last_row_is_confirmed(
     await settled()
     work.gates[1].set()
     await settled()
-    assert not ticket.batch.completed
+    assert not is_complete(ticket.batch)
     work.confirmed.set()
     await settled()
 
-    assert ticket.batch.completed
+    assert is_complete(ticket.batch)
 
 
 async def test_conflated_row_completes_every_batch_that_waits_for_it(

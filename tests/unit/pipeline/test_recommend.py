@@ -26,7 +26,7 @@ from stream.state.sessions import load
 from stream.telemetry import Telemetry
 from stream.topics import EVENTS, ORDERS, PRODUCT_STATE, RECOMMENDATIONS, STOCK_MOVEMENTS
 from tests.unit.builders import NOON_MS, Record, clicks_at, make_order, make_view
-from tests.unit.pipeline.fakes import Log, Model, Owned, batch_of, settled
+from tests.unit.pipeline.fakes import Log, Model, Owned, batch_of, is_complete, settled
 
 PRODUCTS = tuple(f"p{i}" for i in range(1, N_CANDIDATES + 1))
 N_PARTITIONS = 4
@@ -111,7 +111,7 @@ async def test_visitor_is_answered_once_for_a_batch_and_every_event_is_covered(
         False,
     )
     assert len(answer.items) == 10
-    assert batch.completed
+    assert is_complete(batch)
 
 
 async def test_without_conflation_every_event_gets_an_answer_of_its_own() -> None:
@@ -135,11 +135,11 @@ async def test_session_is_durable_before_the_batch_completes(pipeline: Pipeline)
 
     batch = await pipeline.take(batch_of(EVENTS.name, views(0)))
     assert pipeline.answers()
-    assert not batch.completed
+    assert not is_complete(batch)
     pipeline.owned[0].may_flush.set()
     await settled()
 
-    assert batch.completed
+    assert is_complete(batch)
     assert pipeline.session() == advance_all(
         Session(), [(make_view(0, product_id="p1"), clicks_at(0))]
     )
@@ -150,7 +150,7 @@ async def test_batch_waits_for_the_confirmation_of_its_answers(pipeline: Pipelin
 
     batch = await pipeline.take(batch_of(EVENTS.name, views(0)))
 
-    assert not batch.completed
+    assert not is_complete(batch)
 
 
 async def test_redelivered_event_changes_nothing_and_is_answered_the_same(
@@ -186,7 +186,7 @@ async def test_unreadable_record_is_a_dead_letter_and_the_others_are_answered(
     assert letter.value == b"{"
     assert dict(letter.headers)["dl-offset"] == b"0"
     assert len(pipeline.answers()) == 1
-    assert batch.completed
+    assert is_complete(batch)
 
 
 async def test_order_lines_are_published_by_product_with_their_origin(pipeline: Pipeline) -> None:
@@ -226,7 +226,7 @@ async def test_redelivered_order_publishes_its_movements_again(pipeline: Pipelin
 
 
 async def test_answers_are_degraded_while_the_model_is_away(pipeline: Pipeline) -> None:
-    pipeline.model.refuse = lambda inputs: InferenceUnavailable("away")
+    pipeline.model.refuse = lambda _: InferenceUnavailable("away")
     pipeline.shelf.apply(
         [
             Record(encode(ProductState(product_id="p9", sold_out=False, units_7d=3, name="Jam"))),
@@ -282,7 +282,7 @@ async def test_refused_visitor_is_dead_lettered_and_the_others_are_answered(
     letters = pipeline.log.of(f"{EVENTS.name}.dead-letter")
     assert [dict(letter.headers)["dl-reason"] for letter in letters] == [b"RefusedRow"]
     assert {answer.visitor_id for answer in pipeline.answers()} == {"v0", "v1", "v3", "v4"}
-    assert batch.completed
+    assert is_complete(batch)
 
 
 async def test_batch_of_a_partition_that_is_not_ours_is_left_alone(pipeline: Pipeline) -> None:
@@ -291,7 +291,7 @@ async def test_batch_of_a_partition_that_is_not_ours_is_left_alone(pipeline: Pip
     with pytest.raises(PartitionRevoked):
         pipeline.pipeline.accept(batch)
 
-    assert not batch.completed
+    assert not is_complete(batch)
 
 
 async def test_failed_publication_is_reported_and_the_batch_stays_open() -> None:
@@ -303,7 +303,7 @@ async def test_failed_publication_is_reported_and_the_batch_stays_open() -> None
     await settled()
 
     assert pipeline.failures == [pipeline.log.failure]
-    assert not batch.completed
+    assert not is_complete(batch)
 
 
 async def test_time_ahead_of_the_append_is_cut(pipeline: Pipeline) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -44,7 +46,7 @@ def test_an_empty_batch_is_refused() -> None:
 async def test_bisection_answers_all_rows_but_the_refused(n_rows: int, poison: set[int]) -> None:
     poison = {i for i in poison if i < n_rows}
 
-    def encode(some: range | list[int]) -> Tensors:
+    def encode(some: Sequence[int]) -> Tensors:
         return {"items": np.array(some)}
 
     def refuse(inputs: Tensors) -> Exception | None:
@@ -60,7 +62,7 @@ async def test_bisection_answers_all_rows_but_the_refused(n_rows: int, poison: s
 
 
 async def test_an_absent_model_is_not_bisected() -> None:
-    model = Model(lambda inputs: InferenceUnavailable("away"))
+    model = Model(lambda _: InferenceUnavailable("away"))
 
     with pytest.raises(InferenceUnavailable):
         await infer_rows(

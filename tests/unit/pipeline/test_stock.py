@@ -24,7 +24,7 @@ from stream.state.products import is_expired, load
 from stream.telemetry import Telemetry
 from stream.topics import PRODUCT_STATE, STOCK_ALERTS, STOCK_LEVELS, STOCK_MOVEMENTS
 from tests.unit.builders import NOON_MS, TODAY, Record, make_level, make_movement
-from tests.unit.pipeline.fakes import Log, Model, Owned, batch_of, settled
+from tests.unit.pipeline.fakes import Log, Model, Owned, batch_of, is_complete, settled
 
 
 class Pipeline:
@@ -112,7 +112,7 @@ async def test_shelf_that_runs_empty_is_told_to_planners_and_to_every_worker(
 
     assert [(a.kind, a.status) for a in pipeline.alerts()] == [("out_of_stock", "opened")]
     assert [state.sold_out for state in pipeline.told()] == [False, True]
-    assert batch.completed
+    assert is_complete(batch)
 
 
 async def test_one_shortage_is_one_alert(pipeline: Pipeline) -> None:
@@ -144,12 +144,12 @@ async def test_alert_is_remembered_only_after_its_publication(pipeline: Pipeline
     batch = await pipeline.sales(make_movement(0, units=-40))
     assert len(pipeline.alerts()) == 1
     assert pipeline.product().alert is None
-    assert not batch.completed
+    assert not is_complete(batch)
     pipeline.log.may_confirm.set()
     await settled()
 
     assert pipeline.product().alert is not None
-    assert batch.completed
+    assert is_complete(batch)
 
 
 async def test_alert_cut_off_before_it_was_remembered_comes_again_with_its_id() -> None:
@@ -203,7 +203,7 @@ async def test_uncounted_product_is_never_forecast(pipeline: Pipeline) -> None:
 async def test_forecast_comes_from_the_own_past_while_the_model_is_away(
     pipeline: Pipeline,
 ) -> None:
-    pipeline.model.refuse = lambda inputs: InferenceUnavailable("away")
+    pipeline.model.refuse = lambda _: InferenceUnavailable("away")
     await pipeline.levels(make_level(40))
 
     await pipeline.sales(make_movement(0, units=-40))
@@ -213,7 +213,7 @@ async def test_forecast_comes_from_the_own_past_while_the_model_is_away(
 
 
 async def test_product_the_model_refuses_is_still_watched(pipeline: Pipeline) -> None:
-    pipeline.model.refuse = lambda inputs: InferenceRejected("no")
+    pipeline.model.refuse = lambda _: InferenceRejected("no")
     await pipeline.levels(make_level(40))
 
     await pipeline.sales(make_movement(0, units=-40))
