@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from stream.codec import decode_clickstream, decode_orders, encode, is_history
 from stream.domain.applied import EVENTS_TOPIC, ORDERS_TOPIC, Source
-from stream.domain.events import OrderEvent
+from stream.domain.events import OrderEvent, StockMovement
 from stream.domain.movements import movements_of
 from stream.domain.sessions import (
     Session,
@@ -87,15 +87,15 @@ class RecommendPipeline:
         """
         states = self._sessions[batch.partition]
         intake = self._reader.take_in(batch, _DECODE[batch.topic])
-        effects = intake.dead
+        movements: list[StockMovement] = []
         ticket = Ticket(batch)
         for visitor_id, facts in _by_visitor(batch, intake.events).items():
             before, after = self._fold(states, visitor_id, facts)
             self._clock.observe(after.updated_at_ms)
-            effects += self._movements(after, facts)
+            movements += _movements(after, facts)
             for visit in self._visits(batch, visitor_id, facts, before=before, after=after):
                 self._batcher.add(Row(visitor_id.encode(), visit, [ticket]))
-        self._settling.settle(effects, states, ticket)
+        self._settling.settle([*intake.dead, *self._published(movements)], states, ticket)
 
     def _fold(
         self, states: States, visitor_id: str, facts: Sequence[Fact]
@@ -108,14 +108,14 @@ class RecommendPipeline:
             states.put(key, dump(after))
         return before, after
 
-    def _movements(self, session: Session, facts: Sequence[Fact]) -> Iterator[OutRecord]:
-        for _, event, source in facts:
-            if not isinstance(event, OrderEvent) or is_resend(session, event, source):
-                continue
-            for movement in movements_of(event, source):
-                key = movement.product_id.encode()
-                partition = partition_for(key, self._n_partitions)
-                yield OutRecord(STOCK_MOVEMENTS.name, partition, key, encode(movement))
+    def _published(self, movements: list[StockMovement]) -> Iterator[OutRecord]:
+        """In the order of their origin, across visitors: products know repeats by it."""
+        for movement in sorted(
+            movements, key=lambda moved: (moved.origin.offset, moved.origin.line)
+        ):
+            key = movement.product_id.encode()
+            partition = partition_for(key, self._n_partitions)
+            yield OutRecord(STOCK_MOVEMENTS.name, partition, key, encode(movement))
 
     def _visits(
         self,
@@ -155,3 +155,10 @@ def _by_visitor(
         fact = (record, event, Source(number, partition, epoch, record.offset))
         facts.setdefault(event.visitor_id, []).append(fact)
     return facts
+
+
+def _movements(session: Session, facts: Sequence[Fact]) -> Iterator[StockMovement]:
+    """Order lines, but not those of an order that the store sent twice."""
+    for _, event, source in facts:
+        if isinstance(event, OrderEvent) and not is_resend(session, event, source):
+            yield from movements_of(event, source)

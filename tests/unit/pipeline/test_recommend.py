@@ -204,6 +204,23 @@ async def test_order_lines_are_published_by_product_with_their_origin(pipeline: 
     ]
 
 
+async def test_movements_leave_in_the_order_of_their_origin_whoever_ordered(
+    pipeline: Pipeline,
+) -> None:
+    orders = [
+        make_order(offset, visitor_id=visitor_id)
+        for offset, visitor_id in enumerate(("ann", "bob", "ann"))
+    ]
+
+    await pipeline.take(batch_of(ORDERS.name, [record(order, i) for i, order in enumerate(orders)]))
+
+    movements = [
+        msgspec.json.decode(out.value or b"", type=StockMovement)
+        for out in pipeline.log.of(STOCK_MOVEMENTS.name)
+    ]
+    assert [movement.origin.offset for movement in movements] == [0, 1, 2]
+
+
 async def test_resent_order_moves_no_stock_twice(pipeline: Pipeline) -> None:
     orders = [
         record(make_order(5, order_id="o-1"), 5),
