@@ -42,7 +42,7 @@ bench: setup ## Compare with a plain Faust app on one broker
 	@$(BIN)/storestream bench stream $(ARGS)
 
 test-kafka: setup ## Run the Kafka suite on Apache Kafka itself (needs Java 17 and Maven)
-	@$(BIN)/python -m pytest -m kafka $(ARGS)
+	@$(BIN)/python tests/apache_kafka/run.py $(ARGS)
 
 clean: ## Remove what was made, environment, models and logs included
 	rm -rf .venv var build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -29,6 +29,8 @@ from stream.model_specs import HORIZON_DAYS, N_CANDIDATES, RECOMMENDER
 PREFIX = "STORESTREAM_"
 #: Names the TOML file; itself no setting.
 FILE_VARIABLE = f"{PREFIX}FILE"
+#: What the tests are told; no settings either.
+TEST_PREFIX = f"{PREFIX}TEST_"
 KIB = 1024
 MIB = 1024 * KIB
 
@@ -296,7 +298,13 @@ def _unknown_variables() -> list[Mistake]:
     known = [f"{PREFIX}{name.upper()}" for name in _NAMES] + [FILE_VARIABLE]
     unknown = sorted(name for name in os.environ if name.upper().startswith(PREFIX))
     return from_unknown(
-        [name for name in unknown if name.upper() not in known], known, "environment"
+        [
+            name
+            for name in unknown
+            if name.upper() not in known and not name.startswith(TEST_PREFIX)
+        ],
+        known,
+        "environment",
     )
 
 

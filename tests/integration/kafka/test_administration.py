@@ -37,6 +37,7 @@ def test_differences_are_reported(bootstrap: str, new_topic: Callable[[int], str
     ]
 
 
+@pytest.mark.embedded
 def test_setting_that_tansu_does_not_report_is_said_to_be_so(
     bootstrap: str, new_topic: Callable[[int], str]
 ) -> None:
