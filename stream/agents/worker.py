@@ -127,6 +127,8 @@ class WorkerApp(BatchApp):
 
     async def _on_revoked(self, app: Any, revoked: set[TP], **_: Any) -> None:
         self.recovered = False
+        for batcher in self.parts.batchers.values():
+            batcher.forget()
         for store in (self.parts.sessions, self.parts.products):
             for partition in store.partitions:
                 store.drop(partition)

@@ -97,9 +97,16 @@ class Batcher(Generic[Payload, Scores]):
             self._waiting[row.key] = row
         self._schedule()
 
+    def forget(self) -> None:
+        """Drop the rows that wait: their partitions were given back and are read again.
+
+        Mixed with rows of the next assignment they would take those down with them.
+        """
+        self._waiting.clear()
+
     async def stop(self) -> None:
         """Cancel what is under way; what was not confirmed is not completed."""
-        self._waiting.clear()
+        self.forget()
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -227,6 +227,23 @@ async def test_failure_is_reported_and_completes_nothing(
     assert (failures, ticket.batch.completed) == ([work.failure], False)
 
 
+async def test_rows_of_partitions_given_back_do_not_leave_with_those_of_the_next_assignment(
+    work: Work, failures: list[BaseException]
+) -> None:
+    batcher = batcher_of(work, failures, max_rows=4)
+    batcher.add(row(1))
+    await settled()
+    batcher.add(row(2))
+
+    batcher.forget()
+    batcher.add(row(3))
+    work.gates[0].set()
+    await settled()
+
+    assert work.scoring == [[1], [3]]
+    await batcher.stop()
+
+
 async def test_failed_micro_batch_does_not_hold_up_the_next(
     work: Work, failures: list[BaseException]
 ) -> None:
