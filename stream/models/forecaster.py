@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,7 @@ from torch import Tensor
 from stream.model_specs import HISTORY_DAYS, HORIZON_DAYS, QUANTILES
 from stream.models.progress import Progress, paced, silent
 from stream.models.served.forecaster.network import N_WEEKDAYS, DemandQuantiles, scale_of
+from stream.models.threads import half_the_cores
 
 SETTINGS: Mapping[str, int] = {
     "history": HISTORY_DAYS,
@@ -48,6 +49,7 @@ def train_forecaster(
     first_weekday: int,
     *,
     seconds: float = 30.0,
+    max_steps: int = _MAX_STEPS,
     seed: int = 1,
     progress: Progress = silent,
 ) -> TrainedForecaster:
@@ -67,10 +69,11 @@ def train_forecaster(
         raise ValueError(f"expected at least {needed} days of demand, got {n_days}")
     windows = _Windows(demand, first_weekday)
     draw = np.random.default_rng(seed)
-    with torch.random.fork_rng(devices=[]):
+    shares = paced("forecaster", max_steps, seconds, progress)
+    with half_the_cores(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = DemandQuantiles(**SETTINGS)
-        n_steps = _fit(network, windows, last_start, draw, seconds=seconds, progress=progress)
+        n_steps = _fit(network, windows, last_start, draw=draw, shares=shares)
     network.eval()
     metrics = {"n_steps": float(n_steps), **_validate(network, windows, draw)}
     return TrainedForecaster(network, SETTINGS, metrics)
@@ -107,15 +110,14 @@ def _fit(
     network: DemandQuantiles,
     windows: _Windows,
     last_start: int,
-    draw: np.random.Generator,
     *,
-    seconds: float,
-    progress: Progress,
+    draw: np.random.Generator,
+    shares: Iterable[float],
 ) -> int:
     optimizer = torch.optim.AdamW(network.parameters(), lr=_LEARNING_RATE, weight_decay=0.01)
     network.train()
     n_steps = 0
-    for share in paced("forecaster", _MAX_STEPS, seconds, progress):
+    for share in shares:
         for group in optimizer.param_groups:
             group["lr"] = _LEARNING_RATE * max(0.02, 1 - share)
         products = draw.integers(0, windows.n_products, _ROWS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,7 @@ from torch.nn import functional
 from stream.model_specs import MAX_ITEMS, N_CANDIDATES, PADDING_ID
 from stream.models.progress import Progress, paced, silent
 from stream.models.served.recommender.network import SessionTransformer
+from stream.models.threads import half_the_cores
 
 NETWORK: Mapping[str, float] = {"width": 64, "n_blocks": 2, "n_heads": 2, "dropout": 0.0}
 _MAX_STEPS = 20_000
@@ -50,6 +51,7 @@ def train_recommender(
     min_count: int = 20,
     max_products: int = 12_000,
     seconds: float = 80.0,
+    max_steps: int = _MAX_STEPS,
     seed: int = 1,
     progress: Progress = silent,
 ) -> TrainedRecommender:
@@ -67,10 +69,11 @@ def train_recommender(
     draw = np.random.default_rng(seed)
     seen, held = _hold_out(rows, draw)
     settings = {"n_products": len(product_ids), "length": MAX_ITEMS, **NETWORK}
-    with torch.random.fork_rng(devices=[]):
+    shares = paced("recommender", max_steps, seconds, progress)
+    with half_the_cores(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = _new_network(settings)
-        n_steps = _fit(network, _Windows(seen, draw), seconds, progress)
+        n_steps = _fit(network, _Windows(seen, draw), shares)
     network.eval()
     metrics = {"n_steps": float(n_steps), **hit_rates(network, seen, held)}
     return TrainedRecommender(network, settings, product_ids, metrics)
@@ -136,14 +139,14 @@ def _new_network(settings: Mapping[str, float]) -> SessionTransformer:
     return SessionTransformer(**whole)  # type: ignore[arg-type]
 
 
-def _fit(network: SessionTransformer, windows: _Windows, seconds: float, progress: Progress) -> int:
+def _fit(network: SessionTransformer, windows: _Windows, shares: Iterable[float]) -> int:
     loss_of = _SampledSoftmax(windows.counts)
     with torch.no_grad():
         network.popularity.copy_(loss_of.log_share)
     optimizer = torch.optim.AdamW(network.parameters(), lr=_LEARNING_RATE, weight_decay=0.01)
     network.train()
     n_steps = 0
-    for share in paced("recommender", _MAX_STEPS, seconds, progress):
+    for share in shares:
         for group in optimizer.param_groups:
             group["lr"] = _LEARNING_RATE * _schedule(share)
         loss = loss_of(network, *windows.batch())
