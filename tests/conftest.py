@@ -12,6 +12,8 @@ import pytest
 from stream.kafka.administration import Topic, create_topics
 from stream.local.broker import EmbeddedBroker
 
+pytest_plugins = ("tests.integration.triton_fixtures",)
+
 # A broker that outlives this run knows the topics of earlier ones.
 _run = time.time_ns()
 _ordinals = itertools.count(1)

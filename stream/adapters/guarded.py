@@ -69,6 +69,7 @@ class GuardedCalls:
         self._draw = random.Random()  # noqa: S311 - spreads retries, keeps no secret
         self._places = asyncio.Semaphore(max_in_flight)
         self._recovery: asyncio.Task[None] | None = None
+        self._stopped = False
 
     @property
     def available(self) -> bool:
@@ -76,7 +77,8 @@ class GuardedCalls:
         return not self._breaker.is_open
 
     async def stop(self) -> None:
-        """End the probing."""
+        """End the probing; calls that fail from now on start none."""
+        self._stopped = True
         recovery, self._recovery = self._recovery, None
         if recovery is not None:
             recovery.cancel()
@@ -135,6 +137,8 @@ class GuardedCalls:
     # --- The way back --------------------------------------------------------------------------
 
     def _failed(self, error: InferenceError) -> None:
+        if self._stopped:
+            return
         was_open = self._breaker.is_open
         self._breaker.failed(time.monotonic())
         if self._breaker.is_open and not was_open:

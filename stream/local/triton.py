@@ -19,7 +19,7 @@ from stream.errors import LocalPartMissing
 from stream.local.children import Child, free_port
 from stream.local.triton_wheel import TritonWheel, find_wheel
 
-_SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where the Python backend puts its tensors
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where the Python backend puts its tensors
 _SHM_BYTES = 1 << 20
 _STOP_TIMEOUT_S = 8
 _POLL_S = 0.1
@@ -126,11 +126,11 @@ class EmbeddedTriton:
         ended = self.child.returncode
         what = "was not ready in time" if ended is None else f"ended with code {ended}"
         raise LocalPartMissing(
-            f"Triton {what}; its log {self.log_path} ends with:\n{self.child.tail(15)}"
+            f"Triton {what}; from its log {self.log_path}:\n{_errors_in(self.child.tail(200))}"
         )
 
     def _clean(self) -> None:
-        for region in _SHARED_MEMORY.glob(f"{self._shm_prefix}*"):
+        for region in SHARED_MEMORY.glob(f"{self._shm_prefix}*"):
             region.unlink(missing_ok=True)
         for left in ("tmp", "backends"):
             shutil.rmtree(self._folder / left, ignore_errors=True)
@@ -143,6 +143,13 @@ def _lay_out_backend(wheel: TritonWheel, folder: Path) -> None:
         target = folder / source.name
         target.unlink(missing_ok=True)
         target.symlink_to(source)
+
+
+def _errors_in(log: str) -> str:
+    """Return the lines that tell an error, which tables of options surround, or the last few."""
+    lines = log.splitlines()
+    errors = [line for line in lines if line.startswith(("E1", "E0", "error", "Traceback"))]
+    return "\n".join((errors or lines)[-10:])
 
 
 def _version_when_ready(client: triton_grpc.InferenceServerClient) -> str | None:

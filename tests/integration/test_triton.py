@@ -1,0 +1,256 @@
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import pytest_asyncio
+from numpy.typing import NDArray
+
+from stream.adapters.triton import TritonModels
+from stream.errors import InferenceRejected, InferenceUnavailable, LocalPartMissing, ModelMismatch
+from stream.local.triton import SHARED_MEMORY, EmbeddedTriton
+from stream.model_specs import (
+    FORECASTER,
+    HISTORY_DAYS,
+    MAX_ITEMS,
+    MODELS,
+    N_CANDIDATES,
+    RECOMMENDER,
+    VOCABULARY,
+    ModelSpec,
+    TensorSpec,
+)
+from stream.ports import Tensors
+from tests.integration.triton_fixtures import MODEL_NAMES, N_PRODUCTS, make_demand, make_models
+
+pytestmark = pytest.mark.triton
+
+
+def make_items(*last: int) -> NDArray[np.int64]:
+    items = np.zeros((len(last), MAX_ITEMS), np.int64)
+    items[:, -1] = last
+    return items
+
+
+async def test_the_server_says_its_version(models: TritonModels) -> None:
+    assert await models.server_version() == "2.51.0"
+
+
+async def test_models_written_by_us_fit_our_specifications(models: TritonModels) -> None:
+    await models.check(MODELS)
+
+
+async def test_a_model_with_other_tensors_is_refused_with_expected_and_got(
+    models: TritonModels,
+) -> None:
+    wider = ModelSpec(
+        RECOMMENDER.name, (TensorSpec("items", "INT64", (99,)),), RECOMMENDER.outputs, 256
+    )
+
+    with pytest.raises(ModelMismatch, match=r"recommender\.inputs: expected .*99.* got .*50"):
+        await models.check([wider])
+
+
+async def test_candidates_are_products_best_first_and_never_padding(models: TritonModels) -> None:
+    answer = await models.infer(RECOMMENDER, "1", {"items": make_items(3, 4, 0)})
+
+    assert answer["candidates"].shape == (3, N_CANDIDATES)
+    assert answer["candidates"].min() >= 1
+    assert answer["candidates"].max() <= N_PRODUCTS
+    assert all(len(set(row)) == N_CANDIDATES for row in answer["candidates"].tolist())
+    assert bool((np.diff(answer["scores"], axis=1) <= 0).all())
+
+
+async def test_rows_are_answered_alike_alone_and_together(models: TritonModels) -> None:
+    alone = await models.infer(RECOMMENDER, "1", {"items": make_items(7)})
+    together = await models.infer(RECOMMENDER, "1", {"items": make_items(1, 7)})
+
+    np.testing.assert_allclose(alone["scores"][0], together["scores"][1], rtol=1e-4, atol=1e-5)
+
+
+async def test_what_was_trained_is_what_answers(models: TritonModels) -> None:
+    product_ids = await models.vocabulary("1")
+    index = {product_id: i for i, product_id in enumerate(product_ids, start=1)}
+    walk = np.array([[index[f"p{place}"] for place in range(10, 60)]], np.int64)
+
+    answer = await models.infer(RECOMMENDER, "1", {"items": walk})
+
+    best = [product_ids[i - 1] for i in answer["candidates"][0, :10].tolist()]
+    assert "p60" in best
+
+
+async def test_the_vocabulary_is_read_to_its_end(models: TritonModels) -> None:
+    product_ids = await models.vocabulary("1")
+
+    assert len(product_ids) == len(set(product_ids)) == N_PRODUCTS
+    assert await models.newest_version(RECOMMENDER) == "1"
+
+
+async def test_a_span_of_the_vocabulary_is_answered(models: TritonModels) -> None:
+    whole = await models.vocabulary("1")
+
+    answer = await models.infer(VOCABULARY, "1", {"span": np.array([78, 10], np.int64)})
+
+    assert [entry.decode() for entry in answer["product_ids"]] == list(whole[78:])
+
+
+async def test_forecasts_never_fall_along_either_axis(models: TritonModels) -> None:
+    demand = make_demand()[:, :HISTORY_DAYS]
+    demand[:8, :70] = -1
+
+    inputs: Tensors = {"demand": demand, "weekday": np.full((len(demand), 1), 3, np.int64)}
+    cumulative = (await models.infer(FORECASTER, "1", inputs))["cumulative"]
+
+    assert bool((np.diff(cumulative, axis=1) >= 0).all())
+    assert bool((np.diff(cumulative, axis=2) >= 0).all())
+
+
+@pytest.mark.parametrize("poison", [N_PRODUCTS + 1, -1, 2**62])
+async def test_a_poisoned_row_refuses_its_request_only(models: TritonModels, poison: int) -> None:
+    poisoned = models.infer(RECOMMENDER, "1", {"items": make_items(1, poison)})
+    good = models.infer(RECOMMENDER, "1", {"items": make_items(1, 2)})
+
+    outcomes = await asyncio.gather(poisoned, good, return_exceptions=True)
+
+    assert isinstance(outcomes[0], InferenceRejected)
+    told = f"items[1, 49]: expected an index from 0 to {N_PRODUCTS}, got {poison}"
+    assert told in str(outcomes[0])
+    assert isinstance(outcomes[1], dict)
+    assert models.available
+
+
+@pytest.mark.parametrize(
+    ("units", "weekday", "message"),
+    [(np.nan, 0, "demand"), (-2.0, 0, "demand"), (np.inf, 0, "demand"), (1.0, 7, "weekday")],
+)
+async def test_demand_that_makes_no_sense_is_refused(
+    models: TritonModels, units: float, weekday: int, message: str
+) -> None:
+    inputs: Tensors = {
+        "demand": np.full((1, HISTORY_DAYS), units, np.float32),
+        "weekday": np.array([[weekday]], np.int64),
+    }
+
+    with pytest.raises(InferenceRejected, match=message):
+        await models.infer(FORECASTER, "1", inputs)
+
+
+async def test_a_version_that_is_not_there_is_unavailable(triton: str) -> None:
+    models = make_models(triton)
+    await models.start()
+
+    with pytest.raises(InferenceUnavailable, match="version 9"):
+        await models.infer(RECOMMENDER, "9", {"items": make_items(1)})
+
+    await models.stop()
+
+
+async def test_stopping_ends_calls_and_leaves_no_task(triton: str) -> None:
+    models = make_models(triton)
+    await models.start()
+    calls = [
+        asyncio.create_task(models.infer(RECOMMENDER, "1", {"items": make_items(*[1] * 256)}))
+        for _ in range(8)
+    ]
+    await asyncio.sleep(0)
+
+    await models.stop()
+    await asyncio.gather(*calls, return_exceptions=True)
+
+    assert {type(call.exception()) for call in calls} <= {InferenceUnavailable, type(None)}
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+# --- A server that dies ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def mortal(tiny_repository: Path, tmp_path: Path) -> Iterator[EmbeddedTriton]:
+    server = EmbeddedTriton(tmp_path / "triton", tiny_repository)
+    server.start(MODEL_NAMES)
+    yield server
+    server.stop()
+
+
+@pytest_asyncio.fixture
+async def client_of_mortal(mortal: EmbeddedTriton) -> AsyncIterator[TritonModels]:
+    client = make_models(mortal.grpc)
+    await client.start()
+    await client.check(MODELS)
+    yield client
+    await client.stop()
+
+
+async def answer_again(models: TritonModels, timeout_s: float) -> None:
+    async with asyncio.timeout(timeout_s):
+        while True:
+            try:
+                await models.infer(RECOMMENDER, "1", {"items": make_items(1)})
+            except InferenceUnavailable:
+                await asyncio.sleep(0.05)
+            else:
+                return
+
+
+@pytest.mark.slow
+async def test_a_killed_server_is_noticed_within_a_second_and_found_again(
+    mortal: EmbeddedTriton, client_of_mortal: TritonModels
+) -> None:
+    models = client_of_mortal
+    await asyncio.to_thread(mortal.kill)
+
+    began = time.monotonic()
+    for _ in range(2):
+        with pytest.raises(InferenceUnavailable):
+            await models.infer(RECOMMENDER, "1", {"items": make_items(1)})
+    took_s = time.monotonic() - began
+
+    assert took_s < 1.0
+    assert not models.available
+
+    # Without names: in explicit mode a new server serves nothing until it is told to.
+    mortal.start()
+    await answer_again(models, timeout_s=60)
+
+    assert models.available
+
+
+@pytest.mark.slow
+async def test_calls_in_flight_end_when_the_server_dies(
+    mortal: EmbeddedTriton, client_of_mortal: TritonModels
+) -> None:
+    rows = {"items": make_items(*[1] * 256)}
+    calls = [asyncio.create_task(client_of_mortal.infer(RECOMMENDER, "1", rows)) for _ in range(64)]
+    await asyncio.wait(calls, return_when=asyncio.FIRST_COMPLETED)
+
+    mortal.kill()
+    async with asyncio.timeout(3):
+        await asyncio.gather(*calls, return_exceptions=True)
+
+    assert {type(call.exception()) for call in calls} == {InferenceUnavailable, type(None)}
+
+
+def test_a_stopped_server_leaves_only_its_log(tiny_repository: Path, tmp_path: Path) -> None:
+    server = EmbeddedTriton(tmp_path, tiny_repository)
+    server.start([VOCABULARY.name])
+    regions = list(SHARED_MEMORY.glob(f"{server._shm_prefix}*"))
+
+    server.stop()
+
+    assert regions
+    assert [path for path in regions if path.exists()] == []
+    assert [path.name for path in tmp_path.iterdir()] == [server.log_path.name]
+    assert not server.child.alive
+
+
+def test_a_server_that_cannot_start_shows_its_log(tiny_repository: Path, tmp_path: Path) -> None:
+    server = EmbeddedTriton(tmp_path, tiny_repository)
+
+    with pytest.raises(LocalPartMissing, match=r"(?s)from its log .*no_such_model"):
+        server.start(["no_such_model"])
+
+    assert not server.child.alive

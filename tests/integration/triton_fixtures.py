@@ -1,0 +1,63 @@
+"""A real Triton with tiny models, trained in seconds, shared by a test session."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import pytest_asyncio
+from numpy.typing import NDArray
+
+from stream.adapters.breaker import Breaker
+from stream.adapters.triton import Patience, TritonModels
+from stream.local.triton import EmbeddedTriton
+from stream.model_specs import MODELS
+
+N_PRODUCTS = 80
+MODEL_NAMES = tuple(spec.name for spec in MODELS)
+
+
+def make_sequences(n_visitors: int = 60, length: int = 60) -> list[list[str]]:
+    """Visitors who walk the shelves in order, each from a place of its own."""
+    draw = np.random.default_rng(7)
+    starts = draw.integers(0, N_PRODUCTS, n_visitors)
+    return [[f"p{(start + step) % N_PRODUCTS}" for step in range(length)] for start in starts]
+
+
+def make_demand(n_products: int = N_PRODUCTS, n_days: int = 140) -> NDArray[np.float32]:
+    draw = np.random.default_rng(7)
+    means = draw.uniform(0.2, 8, n_products)
+    return draw.poisson(means[:, None], (n_products, n_days)).astype(np.float32)
+
+
+@pytest.fixture(scope="session")
+def tiny_repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from stream.models.train import train_all  # noqa: PLC0415 - torch, only where it is needed
+
+    repository = tmp_path_factory.mktemp("repository") / "models"
+    train_all(make_sequences(), make_demand(), 0, repository, budget_s=4.0, min_count=2)
+    return repository
+
+
+@pytest.fixture(scope="session")
+def triton(tiny_repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """``host:port`` of a server that nobody kills."""
+    server = EmbeddedTriton(tmp_path_factory.mktemp("triton"), tiny_repository)
+    server.start(MODEL_NAMES)
+    yield server.grpc
+    server.stop()
+
+
+@pytest_asyncio.fixture
+async def models(triton: str) -> AsyncIterator[TritonModels]:
+    client = make_models(triton)
+    await client.start()
+    yield client
+    await client.stop()
+
+
+def make_models(url: str, *, timeout_s: float = 5.0, reset_s: float = 0.2) -> TritonModels:
+    patience = Patience(timeout_s=timeout_s, deadline_s=2 * timeout_s, n_retries=2, backoff_s=0.02)
+    return TritonModels(url, patience=patience, breaker=Breaker(n_failures=2, reset_s=reset_s))
