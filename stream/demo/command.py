@@ -30,6 +30,7 @@ from stream.wanted_topics import wanted_topics
 FOLDER = Path("var/demo")
 TRAINING_S = 120.0
 _INTERRUPTED = 130
+_LINE_WIDTH = 160
 
 
 def run_demo(
@@ -45,7 +46,10 @@ def run_demo(
         PartDied: A child process ended; the message names it and its log.
     """
     pace = parse_pace(speed)
-    narrator = Narrator(Console(highlight=False), headless=headless)
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = _LINE_WIDTH
+    narrator = Narrator(console, headless=headless)
     narrator.say(ORIGINS)
     try:
         with _terminated_like_interrupted():

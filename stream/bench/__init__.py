@@ -1,0 +1,1 @@
+"""Measures Storestream beside others doing the same work."""

@@ -1,0 +1,112 @@
+"""One run: fill a topic, start a contestant, wait until it is through, count its answers."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from stream.bench.contestants import Contestant
+from stream.codec import encode
+from stream.demo.reading import Progress, TopicsReader
+from stream.domain.events import ProductViewed
+from stream.errors import PartDied
+from stream.kafka.administration import create_topics
+from stream.kafka.partitioning import partition_of
+from stream.kafka.producer import BulkProducer
+from stream.kafka.records import OutRecord
+from stream.local.children import Child
+from stream.settings import Settings
+
+N_VISITORS = 2_000
+N_PRODUCTS = 5_000
+_CHUNK = 5_000
+_LOOK_S = 0.5
+_START_TIMEOUT_S = 90.0
+#: Slower than this nothing is waited for.
+_SLOWEST_PER_S = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One run's result; ``seconds`` from the first answer's timestamp to the last one's."""
+
+    n_answers: int
+    seconds: float
+
+    @property
+    def events_per_s(self) -> float:
+        return self.n_answers / self.seconds if self.seconds > 0 else 0.0
+
+
+class Bench:
+    """Runs contestants in turn on one broker."""
+
+    def __init__(self, settings: Settings, log_folder: Path) -> None:
+        self._settings = settings
+        self._log_folder = log_folder
+        self._bootstrap = settings.bootstrap[0]
+        self._n_done: dict[str, int] = {}
+
+    def run(self, contestant: Contestant, n_events: int, number: int) -> Measured:
+        """Give *contestant* *n_events* more events, let it answer them, and count the answers.
+
+        Raises:
+            PartDied: It ended, or was too slow to wait for.
+        """
+        create_topics([self._bootstrap], contestant.topics)
+        topics = {contestant.answers: self._settings.partitions}
+        with TopicsReader(self._bootstrap, topics) as answers:
+            for _ in answers.rest():
+                pass
+            asyncio.run(self._fill(contestant.events, n_events, number))
+            self._n_done[contestant.events] = self._n_done.get(contestant.events, 0) + n_events
+            child = contestant.start(self._log_folder)
+            try:
+                self._wait(contestant, child, n_events)
+            finally:
+                child.stop(timeout_s=15)
+            stamps = [record.timestamp for chunk in answers.rest() for record in chunk.records]
+        seconds = (max(stamps) - min(stamps)) / 1000 if stamps else 0.0
+        return Measured(len(stamps), seconds)
+
+    async def _fill(self, topic: str, n_events: int, number: int) -> None:
+        producer = BulkProducer([self._bootstrap], client_id="storestream-bench")
+        await producer.start()
+        try:
+            records = _views(topic, n_events, number, self._settings.partitions)
+            while chunk := [record for _, record in zip(range(_CHUNK), records, strict=False)]:
+                await producer.publish(chunk)
+        finally:
+            await producer.stop()
+
+    def _wait(self, contestant: Contestant, child: Child, n_events: int) -> None:
+        deadline = time.monotonic() + _START_TIMEOUT_S + n_events / _SLOWEST_PER_S
+        progress = Progress(self._bootstrap, contestant.group_id)
+        try:
+            while self._left(progress, contestant) > 0:
+                if not child.alive or time.monotonic() > deadline:
+                    raise PartDied(f"{child.name} did not finish: {child.tail(20)}")
+                time.sleep(_LOOK_S)
+        finally:
+            progress.close()
+
+    def _left(self, progress: Progress, contestant: Contestant) -> int:
+        done = progress.committed().get(contestant.events, 0)
+        return self._n_done[contestant.events] - done
+
+
+def _views(topic: str, n_events: int, number: int, n_partitions: int) -> Iterator[OutRecord]:
+    """Views by ``N_VISITORS`` visitors in turn; the same for everybody in the *number*-th run."""
+    for index in range(n_events):
+        visitor_id = f"visitor-{index * 7919 % N_VISITORS}"
+        event = ProductViewed(
+            event_id=f"{number}-{index}",
+            occurred_at_ms=1_700_000_000_000 + (number * n_events + index) * 10,
+            visitor_id=visitor_id,
+            product_id=str(index * 104_729 % N_PRODUCTS),
+        )
+        key = visitor_id.encode()
+        yield OutRecord(topic, partition_of(key, n_partitions), key, encode(event))
