@@ -23,7 +23,7 @@ DESCRIPTIONS = {
 
 
 def make_random(seed: int) -> Random:
-    return Random(seed)  # noqa: S311 - a simulation
+    return Random(seed)
 
 
 def make_purchases(first: date, n_days: int, *, baskets_a_day: int = 5) -> Purchases:
