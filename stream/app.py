@@ -11,7 +11,7 @@ from functools import cached_property, partial
 from typing import Any
 
 from stream.adapters.breaker import Breaker
-from stream.adapters.metered import MeteredInference
+from stream.adapters.metered import MeteredInference, MeteredPublisher
 from stream.adapters.nothing import NoModels
 from stream.adapters.security import client_options
 from stream.adapters.triton import Patience, TritonModels
@@ -42,7 +42,7 @@ from stream.pipeline.shelf import Shelf
 from stream.pipeline.stock import StockPipeline
 from stream.pipeline.upkeep import Expiry, Round
 from stream.pipeline.visits import conflate
-from stream.ports import Inference
+from stream.ports import Inference, Publisher
 from stream.settings import Settings, load
 from stream.state import products, sessions
 from stream.telemetry import Telemetry, configure_logging
@@ -151,16 +151,20 @@ class _Assembly:
         )
 
     @cached_property
+    def publisher(self) -> Publisher:
+        return MeteredPublisher(self.producer, self.telemetry)
+
+    @cached_property
     def sessions(self) -> StateStore:
-        return StateStore(SESSIONS_CHANGELOG.name, self.producer)
+        return StateStore(SESSIONS_CHANGELOG.name, self.publisher)
 
     @cached_property
     def products(self) -> StateStore:
-        return StateStore(PRODUCTS_CHANGELOG.name, self.producer)
+        return StateStore(PRODUCTS_CHANGELOG.name, self.publisher)
 
     @cached_property
     def settling(self) -> Settling:
-        return Settling(self.producer, self.app.fail)
+        return Settling(self.publisher, self.app.fail)
 
     @cached_property
     def shelf_reader(self) -> TopicReader:
@@ -235,7 +239,7 @@ class _Assembly:
         answers = Answers(
             self.proposer,
             self.shelf,
-            self.producer,
+            self.publisher,
             reader=self.reader,
             telemetry=self.telemetry,
             policy=RankingPolicy(
@@ -273,7 +277,7 @@ class _Assembly:
         alerts = Alerts(
             self.products,
             self.forecaster,
-            self.producer,
+            self.publisher,
             clock=self.event_clock,
             telemetry=self.telemetry,
             policy=StockPolicy(

@@ -49,9 +49,6 @@ class Settings(BaseSettings):
     partitions: int = Field(4, ge=1, le=4096, description="partitions of each topic")
     replication: int = Field(1, ge=1, le=9, description="copies of each topic; 3 in production")
     min_insync_replicas: int = Field(1, ge=1, le=9, description="copies that confirm a write")
-    broker_connect_timeout_s: float = Field(
-        30, gt=0, le=600, description="wait for the broker at start"
-    )
     broker_session_timeout_s: float = Field(
         10, ge=1, le=300, description="silence before a worker counts as dead"
     )
@@ -94,7 +91,6 @@ class Settings(BaseSettings):
     )
     idempotent: bool = Field(False, description="idempotent producer; not on the embedded broker")
     producer_batch_bytes: int = Field(512 * KIB, ge=KIB, description="largest produced batch")
-    producer_in_flight_batches: int = Field(64, ge=1, le=4096, description="unconfirmed batches")
     delivery_timeout_s: float = Field(
         60, gt=0, le=600, description="until an unconfirmed batch stops the worker"
     )
@@ -109,8 +105,6 @@ class Settings(BaseSettings):
     triton_retries: int = Field(2, ge=0, le=10, description="after the first attempt")
     triton_backoff_s: float = Field(0.05, ge=0, le=10, description="before a retry; doubles")
     triton_deadline_s: float = Field(5, gt=0, le=300, description="one call with its retries")
-    triton_start_timeout_s: float = Field(60, gt=0, le=600, description="wait for models at start")
-    triton_version_poll_s: float = Field(30, gt=0, le=3600, description="looks for new versions")
     triton_recommender_version: str = Field("", pattern=r"^\d*$", description="empty: newest")
     triton_forecaster_version: str = Field("", pattern=r"^\d*$", description="empty: newest")
     breaker_failures: int = Field(3, ge=1, le=100, description="in a row, until it opens")
@@ -119,7 +113,6 @@ class Settings(BaseSettings):
     # -- recommendations ---------------------------------------------------------------------
     max_rows: int = Field(64, ge=1, le=1024, description="visitors a recommender request")
     recommend_in_flight: int = Field(2, ge=1, le=64, description="micro-batches at a time")
-    max_rows_waiting: int = Field(4096, ge=1, description="rows gathered before reading pauses")
     conflate: bool = Field(True, description="one answer for many events of a visitor at once")
     n_recommended: int = Field(10, ge=1, le=N_CANDIDATES, description="items in an answer")
     exclude_bought_within_hours: float = Field(
@@ -138,7 +131,6 @@ class Settings(BaseSettings):
 
     # -- state and time ----------------------------------------------------------------------
     state_ttl_days: float = Field(90, gt=0, le=3650, description="untouched state is deleted")
-    max_lateness_days: float = Field(30, gt=0, le=3650, description="older events: dead letters")
     future_tolerance_s: float = Field(300, ge=0, description="clock skew; then event time is cut")
 
     # -- operation ---------------------------------------------------------------------------
@@ -221,9 +213,6 @@ RULES: Mapping[Rule, Callable[[Settings], bool]] = {
     Rule(("max_rows",), f"at most {RECOMMENDER.max_rows}, the model's own limit"): lambda s: (
         s.max_rows <= RECOMMENDER.max_rows
     ),
-    Rule(("max_rows", "max_rows_waiting"), "room for one request in the queue"): lambda s: (
-        s.max_rows <= s.max_rows_waiting
-    ),
     Rule(
         ("max_event_bytes", "max_bytes_in_flight"), "room for one event among the bytes in flight"
     ): lambda s: s.max_event_bytes <= s.max_bytes_in_flight,
@@ -231,9 +220,6 @@ RULES: Mapping[Rule, Callable[[Settings], bool]] = {
         ("default_lead_time_days", "review_days"),
         f"together at most {HORIZON_DAYS} days, the forecaster's horizon",
     ): lambda s: s.default_lead_time_days + s.review_days <= HORIZON_DAYS,
-    Rule(
-        ("max_lateness_days", "state_ttl_days"), "state that outlives the lateness allowed"
-    ): lambda s: s.max_lateness_days <= s.state_ttl_days,
     Rule(
         ("security_protocol", "sasl_username", "sasl_password"), "user and password with SASL"
     ): lambda s: (

@@ -12,6 +12,8 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 0.8, 1.0, 2.5, 5.0, 10.0)
+#: Clients that tell at level info of every connection they make.
+_CHATTY = ("aiokafka", "kafka")
 _ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
 
@@ -40,20 +42,11 @@ class Telemetry:
             "Records that are no event of their topic, or rows that the model refused",
             reason,
         )
-        self.dead_letters = counter(
-            "stream_dead_letter_records", "Dead letters that the broker confirmed", reason
-        )
         self.repeats = counter("stream_repeated_records", "Records folded before", topic)
-        self.late_records = counter(
-            "stream_late_records", "Records older than the lateness allowed", topic
-        )
         self.key_mismatches = counter(
             "stream_misplaced_records",
             "Records with another key than their visitor or product, or in another partition",
             ("topic", "kind"),
-        )
-        self.chunks_completed = counter(
-            "stream_completed_chunks", "Fetched chunks completed", topic
         )
 
     def _measure_flight(self, gauge: Callable[..., Gauge]) -> None:
@@ -98,8 +91,11 @@ class Telemetry:
             "Stock alerts that the broker confirmed",
             ("kind", "status"),
         )
+        self.published_records = counter(
+            "stream_published_records", "Records that the broker confirmed", ("topic",)
+        )
         self.publish_seconds = self._histogram(
-            "stream_publish_seconds", "From handing records over to their confirmation", ("topic",)
+            "stream_publish_seconds", "From handing records over to their confirmation"
         )
         self.answer_seconds = self._histogram(
             "stream_answer_seconds", "From a covered record's append to its answer's confirmation"
@@ -109,7 +105,6 @@ class Telemetry:
         store = ("store",)
         self.state_keys = gauge("stream_state_keys", "Keys held", ("store", "partition"))
         self.state_expired = counter("stream_expired_keys", "Keys deleted by their age", store)
-        self.changelog_records = counter("stream_changelog_records", "Changes confirmed", store)
         self.recovered_records = counter("stream_recovered_records", "Changes read back", store)
         self.recovery_seconds = gauge("stream_recovery_seconds", "The last recovery", store)
 
@@ -149,6 +144,9 @@ def configure_logging(level: str, form: str, to: TextIO | None = None) -> None:
         )
     )
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    if level != "debug":
+        for client in _CHATTY:
+            logging.getLogger(client).setLevel(logging.WARNING)
 
 
 def _rendering(form: str, *, colors: bool) -> list[structlog.typing.Processor]:

@@ -1,10 +1,14 @@
-"""An inference port that counts what passes through it."""
+"""Ports that count what passes through them."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
+
 from stream.errors import InferenceError
+from stream.kafka.records import OutRecord
 from stream.model_specs import ModelSpec
-from stream.ports import Inference, Tensors
+from stream.ports import Inference, Publisher, Tensors
 from stream.telemetry import Telemetry
 
 
@@ -26,3 +30,18 @@ class MeteredInference:
                 reason = type(error).__name__
                 self._telemetry.inference_failures.labels(spec.name, reason).inc()
                 raise
+
+
+class MeteredPublisher:
+    """Passes records on to *publisher*; what it confirms is counted by topic."""
+
+    def __init__(self, publisher: Publisher, telemetry: Telemetry) -> None:
+        self._publisher = publisher
+        self._telemetry = telemetry
+
+    async def publish(self, records: Sequence[OutRecord]) -> None:
+        """Return what *publisher* returns, and raise what it raises."""
+        with self._telemetry.publish_seconds.time():
+            await self._publisher.publish(records)
+        for topic, n_records in Counter(record.topic for record in records).items():
+            self._telemetry.published_records.labels(topic).inc(n_records)

@@ -143,8 +143,7 @@ class Alerts:
             )
             for change in changes
         ]
-        with self._telemetry.publish_seconds.labels(STOCK_ALERTS.name).time():
-            await self._publisher.publish(records)
+        await self._publisher.publish(records)
         published = Counter((change.alert.kind, change.alert.status) for change in changes)
         for labels, n_alerts in published.items():
             self._telemetry.alerts.labels(*labels).inc(n_alerts)

@@ -70,15 +70,21 @@ class Answers:
             published[answer.strategy, str(answer.degraded).lower()] += 1
             partition = partition_for(row.key, self._n_partitions)
             records.append(OutRecord(RECOMMENDATIONS.name, partition, row.key, encode(answer)))
-        return asyncio.ensure_future(self._publish(records, published))
+        newest = [row.payload.records[-1][1].timestamp for row in rows]
+        return asyncio.ensure_future(self._publish(records, published, newest))
 
     async def _publish(
-        self, records: Sequence[OutRecord], published: Counter[tuple[str, str]]
+        self,
+        records: Sequence[OutRecord],
+        published: Counter[tuple[str, str]],
+        appended_ms: Sequence[int],
     ) -> None:
-        with self._telemetry.publish_seconds.labels(RECOMMENDATIONS.name).time():
-            await self._publisher.publish(records)
+        await self._publisher.publish(records)
         for labels, n_answers in published.items():
             self._telemetry.recommendations.labels(*labels).inc(n_answers)
+        now_ms = self._clock()
+        for at_ms in appended_ms:
+            self._telemetry.answer_seconds.observe(max(0, now_ms - at_ms) / 1000)
 
     def _decide(
         self, visit: Visit, candidates: Candidates | None, scores: Proposals, now_ms: int
