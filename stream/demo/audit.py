@@ -69,6 +69,7 @@ class Outputs:
     repeats: int = 0
     dead_letters: int = 0
     invalid: int = 0
+    expired: int = 0
     strategies: Counter[str] = field(default_factory=Counter)
     alerts: Counter[str] = field(default_factory=Counter)
     repeated_alerts: int = 0
@@ -151,8 +152,9 @@ class Audit:
         for record in chunk.records:
             if record.key is not None and record.value is not None:
                 state[record.key] = record.value
-            elif record.key is not None:
-                state.pop(record.key, None)
+            else:
+                # Expired by its time to live: what was folded before stays folded.
+                self.outputs.expired += 1
 
     def _take_dead_letters(self, chunk: Chunk) -> None:
         for record in chunk.records:

@@ -59,11 +59,17 @@ class Replay:
         self._shelves = Shelves(catalogue, seed=seed)
 
     def past(self) -> Iterator[list[Outgoing]]:
-        """Real orders day by day, then the opening count of every shelf; all marked history."""
+        """Real orders day by day, marked history."""
         for day in _days(PAST_FROM, REPLAYED_FROM):
             yield [self._outgoing(order, HISTORY) for order in self._orders(day, shift_ms=0)]
+
+    def opening(self) -> list[Outgoing]:
+        """A count of every shelf as the replay begins, marked history.
+
+        Send it when the past is folded: a shelf known before its demand raises false alerts.
+        """
         opening = self._shelves.levels(start_of(REPLAYED_FROM))
-        yield [self._outgoing(level, HISTORY) for level in opening]
+        return [self._outgoing(level, HISTORY) for level in opening]
 
     def days(self) -> Iterator[list[Outgoing]]:
         """Each day's events in order of their time; endless, lap after lap."""

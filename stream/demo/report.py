@@ -83,6 +83,7 @@ def report_of(
         "outputs": {
             "invalid": story.audit.outputs.invalid,
             "dead_letters": story.audit.outputs.dead_letters,
+            "expired_states": story.audit.outputs.expired,
         },
         "latency_ms": story.audit.latency_ms(),
         "triton": {

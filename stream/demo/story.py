@@ -93,6 +93,8 @@ class Run:
                 with self.narrator.step("past", "Folding the past, 12 weeks of orders") as update:
                     await sender.send_all(store.past())
                     await watch.until_folded(stop, update)
+                    await sender.send_all([store.opening()])
+                    await watch.until_folded(stop, update)
                 n_past = sum(sender.sent.values())
                 before = await asyncio.to_thread(requests_so_far, self.parts.triton_grpc)
                 show = self._lines if self.headless else partial(self._screen, data.catalogue)

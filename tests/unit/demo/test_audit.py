@@ -214,7 +214,7 @@ def test_stock_level_is_lost_until_its_product_knows() -> None:
     assert (before.unfolded, audit.lost()) == (1, NOTHING)
 
 
-def test_deleted_state_is_no_longer_proof() -> None:
+def test_state_that_expired_was_folded_before() -> None:
     view = make_view("a")
     audit = make_audit(view)
     answer(audit, make_answer(0, 0))
@@ -222,7 +222,8 @@ def test_deleted_state_is_no_longer_proof() -> None:
 
     audit.take(Chunk(SESSIONS_CHANGELOG.name, 0, [Record(1, 3000, b"v", None)]))
 
-    assert audit.lost().unfolded == 1
+    assert audit.lost() == NOTHING
+    assert audit.outputs.expired == 1
 
 
 def test_output_that_is_no_recommendation_is_counted_as_invalid() -> None:

@@ -27,9 +27,9 @@ UNIONS = {
 }
 
 
-def test_past_is_real_orders_then_one_count_of_every_shelf(replay: Replay) -> None:
-    *days, opening = list(replay.past())
-    orders = [each for day in days for each in day]
+def test_past_is_real_orders_and_the_opening_a_count_of_every_shelf(replay: Replay) -> None:
+    orders = [each for day in replay.past() for each in day]
+    opening = replay.opening()
 
     assert {(each.kind, each.simulated) for each in orders} == {("order_completed", False)}
     assert {(each.kind, each.simulated) for each in opening} == {("stock_level_set", True)}
