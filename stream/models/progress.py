@@ -8,11 +8,7 @@ from collections.abc import Callable, Iterator
 #: Called with the stage's name and the share of it that is done, 0 to 1.
 Progress = Callable[[str, float], None]
 
-#: The first steps are slower than the rest: allocators and threads start.
-_FIRST_MEASURED, _LAST_MEASURED = 10, 30
 _STEPS_PER_REPORT = 20
-#: A machine that becomes busy stops at this many times the time it was given.
-_PATIENCE = 1.5
 
 
 def silent(_stage: str, _share: float) -> None:
@@ -22,25 +18,17 @@ def silent(_stage: str, _share: float) -> None:
 def paced(stage: str, max_steps: int, seconds: float, progress: Progress) -> Iterator[float]:
     """Yield, before each step, the share of the training that is done, 0 to 1.
 
-    The first steps are timed, and from then on the number of steps is fixed: as many as fit into
-    *seconds*, at most *max_steps*. So a schedule that goes by the share ends where it should, on
-    a slow machine too, and where time is ample the result depends on the seed only.
+    It ends after *max_steps* or *seconds*, whichever comes first, and after one step at least.
+    A learning rate that goes by the share so comes to its end on a slow machine too; where time
+    is ample, the share, and with it the result, does not depend on the clock.
     """
-    started = measured_from = time.perf_counter()
-    n_steps, step = max_steps, 0
-    progress(stage, 0.0)
-    while step < n_steps:
-        yield step / n_steps
-        step += 1
-        now = time.perf_counter()
-        if step == _FIRST_MEASURED:
-            measured_from = now
-        if step == _LAST_MEASURED:
-            step_s = (now - measured_from) / (_LAST_MEASURED - _FIRST_MEASURED)
-            left = max(1.0, (seconds - (now - started)) / step_s)
-            n_steps = min(max_steps, step + int(left))
+    started = time.perf_counter()
+    step, share = 0, 0.0
+    while step == 0 or share < 1:
         if step % _STEPS_PER_REPORT == 0:
-            progress(stage, step / n_steps)
-        if step > _LAST_MEASURED and now - started > _PATIENCE * seconds:
-            break
+            progress(stage, share)
+        yield min(share, 1.0)
+        step += 1
+        spent = (time.perf_counter() - started) / max(seconds, 1e-9)
+        share = max(step / max_steps, spent)
     progress(stage, 1.0)

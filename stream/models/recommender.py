@@ -17,17 +17,15 @@ from stream.model_specs import MAX_ITEMS, N_CANDIDATES, PADDING_ID
 from stream.models.progress import Progress, paced, silent
 from stream.models.served.recommender.network import SessionTransformer
 from stream.models.threads import half_the_cores
+from stream.models.validation import hit_rates, hold_out
 
 NETWORK: Mapping[str, float] = {"width": 64, "n_blocks": 2, "n_heads": 2, "dropout": 0.0}
 _MAX_STEPS = 20_000
-_ROWS = 64
+_ROWS = 32
 _N_NEGATIVES = 512
 _NEGATIVE_POWER = 0.75
-_LEARNING_RATE = 3e-3
+_LEARNING_RATE = 4e-3
 _WARM_UP = 0.05
-#: Validation: the last items of some households, each predicted from all before it.
-_N_HELD_HOUSEHOLDS = 600
-_N_HELD_ITEMS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +65,7 @@ def train_recommender(
     product_ids = vocabulary_of(sequences, min_count, max_products)
     rows = indexed(sequences, product_ids)
     draw = np.random.default_rng(seed)
-    seen, held = _hold_out(rows, draw)
+    seen, held = hold_out(rows, draw)
     settings = {"n_products": len(product_ids), "length": MAX_ITEMS, **NETWORK}
     shares = paced("recommender", max_steps, seconds, progress)
     with half_the_cores(), torch.random.fork_rng(devices=[]):
@@ -203,60 +201,3 @@ def _by_age(repeats: Tensor) -> Tensor:
     places = torch.arange(length)
     age = places[:, None] - places[None, :]
     return repeats[length - 1 - age.clamp(min=0)] * (age >= 0)
-
-
-def _hold_out(
-    rows: Sequence[NDArray[np.int64]], draw: np.random.Generator
-) -> tuple[list[NDArray[np.int64]], list[tuple[int, NDArray[np.int64]]]]:
-    """Cut the last items off some long rows: what is trained on, and row number with its tail."""
-    long = [number for number, row in enumerate(rows) if len(row) > 4 * _N_HELD_ITEMS]
-    chosen = draw.permutation(np.array(long, dtype=np.int64))[:_N_HELD_HOUSEHOLDS]
-    seen = list(rows)
-    held = []
-    for number in chosen.tolist():
-        seen[number], tail = rows[number][:-_N_HELD_ITEMS], rows[number][-_N_HELD_ITEMS:]
-        held.append((number, tail))
-    return seen, held
-
-
-def hit_rates(
-    network: SessionTransformer,
-    seen: Sequence[NDArray[np.int64]],
-    held: Sequence[tuple[int, NDArray[np.int64]]],
-) -> dict[str, float]:
-    """Return HR@10 of the model, of popularity, and of the visitor's own most frequent items."""
-    if not held:
-        return {}
-    histories, targets = _questions(seen, held)
-    counts = np.bincount(np.concatenate(seen), minlength=network.n_products + 1)
-    popular = torch.from_numpy(counts[1:] / counts.sum()).float()
-    hits = np.zeros(3)
-    for first in range(0, len(targets), 256):
-        asked, wanted = histories[first : first + 256], targets[first : first + 256]
-        own = torch.zeros(len(asked), network.n_products + 1)
-        own.scatter_add_(1, asked, torch.ones(asked.shape))
-        with torch.inference_mode():
-            model = network.score(asked)
-        everyone = popular.expand(len(asked), -1)
-        hits += [_n_hits(scores, wanted) for scores in (model, everyone, own[:, 1:] + popular)]
-    names = ("hr_at_10", "hr_at_10_popularity", "hr_at_10_own_items")
-    rates = zip(names, (hits / len(targets)).tolist(), strict=True)
-    return {"n_validated": float(len(targets)), **dict(rates)}
-
-
-def _questions(
-    seen: Sequence[NDArray[np.int64]], held: Sequence[tuple[int, NDArray[np.int64]]]
-) -> tuple[Tensor, Tensor]:
-    """Return ``int64[question, MAX_ITEMS]`` histories and the item that came next."""
-    histories, targets = [], []
-    for number, tail in held:
-        row = np.concatenate((np.zeros(MAX_ITEMS, dtype=np.int64), seen[number], tail))
-        for place in range(len(row) - len(tail), len(row)):
-            histories.append(row[place - MAX_ITEMS : place])
-            targets.append(row[place])
-    return torch.from_numpy(np.stack(histories)), torch.from_numpy(np.array(targets))
-
-
-def _n_hits(scores: Tensor, targets: Tensor) -> float:
-    best = scores.topk(10, dim=1).indices + 1
-    return float((best == targets[:, None]).any(dim=1).sum())

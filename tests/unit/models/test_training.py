@@ -74,8 +74,12 @@ def test_a_budget_bounds_the_steps_and_the_share_ends_at_one() -> None:
     assert told[-1] == 1.0
 
 
-def test_no_time_still_trains_the_measured_steps() -> None:
-    assert 30 <= len(list(paced("x", 1000, 0.0, silent))) <= 32
+def test_no_time_still_trains_one_step() -> None:
+    assert list(paced("x", 1000, 0.0, silent)) == [0.0]
+
+
+def test_ample_time_leaves_the_shares_to_the_steps() -> None:
+    assert list(paced("x", 4, 60.0, silent)) == [0.0, 0.25, 0.5, 0.75]
 
 
 def test_a_failed_training_leaves_nothing(tmp_path: Path) -> None:

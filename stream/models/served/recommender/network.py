@@ -77,7 +77,7 @@ class SessionTransformer(nn.Module):
         self.products = nn.Embedding(n_products + 1, width, padding_idx=0)
         self.popularity = nn.Parameter(torch.zeros(n_products + 1))
         self.ages = nn.Parameter(torch.zeros(length, width))
-        self.repeats = nn.Parameter(torch.zeros(length))
+        self.repeats = nn.Parameter(torch.full((length,), 2.0))
         self.repeat_gate = nn.Linear(width, 1)
         self.blocks = nn.ModuleList(Block(width, n_heads, dropout) for _ in range(n_blocks))
         self.after = nn.LayerNorm(width)
