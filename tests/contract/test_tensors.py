@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import tritonclient.grpc as triton_grpc
-from google.protobuf import text_format  # type: ignore[import-untyped]
+from google.protobuf import text_format
 
 from stream.model_specs import (
     FORECASTER,
