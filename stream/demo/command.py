@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
@@ -19,7 +19,7 @@ from stream.demo.narration import Narrator
 from stream.demo.pacing import parse_pace
 from stream.demo.parts import Parts
 from stream.demo.replay import PAST_FROM, REPLAYED_FROM, training_data
-from stream.demo.report import report_of, write_report
+from stream.demo.report import Story, report_of, write_report
 from stream.demo.story import SEED, Data, Run
 from stream.demo.summary import summary
 from stream.kafka import administration
@@ -28,6 +28,7 @@ from stream.settings import Settings
 from stream.wanted_topics import wanted_topics
 
 FOLDER = Path("var/demo")
+PARTITIONS = 4
 TRAINING_S = 120.0
 _INTERRUPTED = 130
 _LINE_WIDTH = 160
@@ -46,29 +47,34 @@ def run_demo(
         PartDied: A child process ended; the message names it and its log.
     """
     pace = parse_pace(speed)
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = _LINE_WIDTH
-    narrator = Narrator(console, headless=headless)
+    narrator = Narrator(_console(), headless=headless)
     narrator.say(ORIGINS)
-    try:
-        with _terminated_like_interrupted():
-            data = _read_data(narrator)
-            repository = _models(folder or FOLDER, data, narrator)
-            with Parts(repository=repository, kept_logs=(folder or FOLDER) / "logs") as parts:
-                run = Run(parts, _start(parts, narrator), pace, seconds, headless, narrator)
-                story = asyncio.run(run.tell(data))
-    except KeyboardInterrupt:
+    story: Story | None = None
+    left_behind: list[str] = []
+    with _terminated_like_interrupted(), suppress(KeyboardInterrupt):
+        data = _read_data(narrator)
+        repository = _models(folder or FOLDER, data, narrator)
+        with Parts(repository=repository, kept_logs=(folder or FOLDER) / "logs") as parts:
+            run = Run(parts, _start(parts, narrator), pace, seconds, headless, narrator)
+            story = asyncio.run(run.tell(data))
+        left_behind = parts.left_behind()
+    if story is None:
         narrator.say("Stopped before the replay was over; everything is gone again.")
         return _INTERRUPTED
-    left_behind = parts.left_behind()
     narrator.console.print(summary(story, left_behind))
     if report is not None:
-        told = {"speed": speed, "seconds": seconds, "partitions": run.settings.partitions}
+        told = {"speed": speed, "seconds": seconds, "partitions": PARTITIONS, "seed": SEED}
         found = report_of(story, left_behind=left_behind, settings=told, seconds=narrator.seconds)
         write_report(found, report)
         narrator.say(f"Report: {report}")
     return 0 if story.lost.total == 0 and not left_behind else 1
+
+
+def _console() -> Console:
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = _LINE_WIDTH
+    return console
 
 
 def _read_data(narrator: Narrator) -> Data:
@@ -102,7 +108,7 @@ def _models(folder: Path, data: Data, narrator: Narrator) -> Path:
 def _start(parts: Parts, narrator: Narrator) -> Settings:
     with narrator.step("broker", "Starting the broker (Tansu)"):
         parts.start_broker()
-        settings = Settings(bootstrap_servers=parts.bootstrap)
+        settings = Settings(bootstrap_servers=parts.bootstrap, partitions=PARTITIONS)
         administration.create_topics([parts.bootstrap], wanted_topics(settings))
     with narrator.step("triton", "Starting Triton with both models"):
         parts.start_triton(tuple(spec.name for spec in MODELS))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
 from functools import partial
 
 from rich.live import Live
@@ -38,6 +38,20 @@ _SAY_S = 10.0
 _AUDIT_TIMEOUT_S = 60.0
 
 
+@dataclass(slots=True)
+class _Stop:
+    """How far an interruption has gone.
+
+    Attributes:
+        event: Ends the replay; the audit still follows.
+        may_wait: Whether there is a replay to end; before it, an interruption is final.
+    """
+
+    event: asyncio.Event = field(default_factory=asyncio.Event)
+    may_wait: bool = False
+    is_final: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Data:
     """What the store sold, and the part of it that is on the shelves."""
@@ -61,57 +75,63 @@ class Run:
     seconds: float | None
     headless: bool
     narrator: Narrator
+    _stop: _Stop = field(default_factory=_Stop)
 
-    async def tell(self, data: Data) -> Story:
-        """Run it all on *data*.
+    async def tell(self, data: Data) -> Story | None:
+        """Run it all on *data*; None when interrupted before the replay, or twice.
 
         Raises:
             PartDied: A child process ended.
-            KeyboardInterrupt: Ctrl-C before the replay, or twice.
         """
-        stop = asyncio.Event()
-        told = asyncio.create_task(self._tell(stop, data))
-        with _interrupts(stop, told.cancel):
+        told = asyncio.create_task(self._tell(data))
+        with _interrupts(self._stop, told.cancel):
             try:
                 while not told.done():
                     self.parts.check()
                     await asyncio.wait([told], timeout=_LOOK_S)
-                return told.result()
-            except asyncio.CancelledError:
-                raise KeyboardInterrupt from None
+                return None if told.cancelled() else told.result()
             finally:
                 told.cancel()
                 await asyncio.wait([told])
 
-    async def _tell(self, stop: asyncio.Event, data: Data) -> Story:
+    async def _tell(self, data: Data) -> Story:
         partitions = self.settings.partitions
         store = Replay(data.purchases, data.catalogue, n_partitions=partitions, seed=SEED)
         progress = Progress(self.parts.bootstrap, self.settings.group_id)
         try:
             async with self._sender() as sender:
                 watch = _Watch(sender, progress)
-                with self.narrator.step("past", "Folding the past, 12 weeks of orders") as update:
-                    await sender.send_all(store.past())
-                    await watch.until_folded(stop, update)
-                    await sender.send_all([store.opening()])
-                    await watch.until_folded(stop, update)
-                n_past = sum(sender.sent.values())
+                n_past = await self._fold_past(store, sender, watch)
                 before = await asyncio.to_thread(requests_so_far, self.parts.triton_grpc)
                 show = self._lines if self.headless else partial(self._screen, data.catalogue)
                 replayed = Replayed()
                 async with _beside(watch.look(), show(sender, watch, replayed)):
-                    await replay(
-                        store.days(),
-                        sender,
-                        self.pace,
-                        seconds=self.seconds,
-                        lag=lambda: watch.lag,
-                        stop=stop,
-                        replayed=replayed,
-                    )
+                    await self._replay(store, sender, watch, replayed)
                 return await self._audited(sender, replayed, before, n_past)
         finally:
             progress.close()
+
+    async def _fold_past(self, store: Replay, sender: Sender, watch: _Watch) -> int:
+        with self.narrator.step("past", "Folding the past, 12 weeks of orders") as update:
+            await sender.send_all(store.past())
+            await watch.until_folded(update)
+            await sender.send_all([store.opening()])
+            await watch.until_folded(update)
+        return sum(sender.sent.values())
+
+    async def _replay(
+        self, store: Replay, sender: Sender, watch: _Watch, replayed: Replayed
+    ) -> None:
+        self._stop.may_wait = True
+        await replay(
+            store.days(),
+            sender,
+            self.pace,
+            seconds=self.seconds,
+            lag=lambda: watch.lag,
+            stop=self._stop.event,
+            replayed=replayed,
+        )
 
     @asynccontextmanager
     async def _sender(self) -> AsyncIterator[Sender]:
@@ -132,7 +152,7 @@ class Run:
                 audit,
                 self.parts.bootstrap,
                 timeout_s=_AUDIT_TIMEOUT_S,
-                check=self.parts.check,
+                check=self._check,
             )
         now = await asyncio.to_thread(requests_so_far, self.parts.triton_grpc)
         return Story(
@@ -143,6 +163,11 @@ class Run:
             requests={name: now[name].since(before[name]) for name in now},
             triton_version=self.parts.triton_version,
         )
+
+    def _check(self) -> None:
+        self.parts.check()
+        if self._stop.is_final:
+            raise asyncio.CancelledError
 
     async def _lines(self, sender: Sender, watch: _Watch, replayed: Replayed) -> None:
         while True:
@@ -190,17 +215,11 @@ class _Watch:
             await self._look()
             await asyncio.sleep(_LOOK_S)
 
-    async def until_folded(self, stop: asyncio.Event, update: Update) -> None:
-        """Return when nothing is behind.
-
-        Raises:
-            KeyboardInterrupt: *stop* was set meanwhile.
-        """
+    async def until_folded(self, update: Update) -> None:
+        """Return when nothing is behind."""
         total = self.sender.expected.total()
         await self._look()
         while self.lag > 0:
-            if stop.is_set():
-                raise KeyboardInterrupt
             update(1 - self.lag / total, "")
             await asyncio.sleep(_LOOK_S)
             await self._look()
@@ -229,25 +248,21 @@ async def _beside(*work: Coroutine[object, object, None]) -> AsyncIterator[None]
             raise error
 
 
-class _interrupts:  # noqa: N801 - reads as a verb where it is used
+@contextmanager
+def _interrupts(stop: _Stop, cancel: Callable[[], object]) -> Iterator[None]:
     """Ctrl-C and SIGTERM: the first ends the replay in order, the second everything at once."""
 
-    def __init__(self, stop: asyncio.Event, cancel: Callable[[], object]) -> None:
-        self._stop = stop
-        self._cancel = cancel
-        self._signals = (signal.SIGINT, signal.SIGTERM)
+    def interrupted() -> None:
+        if stop.event.is_set() or not stop.may_wait:
+            stop.is_final = True
+            cancel()
+        stop.event.set()
 
-    def __enter__(self) -> None:
-        loop = asyncio.get_running_loop()
-        for number in self._signals:
-            loop.add_signal_handler(number, self._interrupted)
-
-    def __exit__(self, *_: object) -> None:
-        loop = asyncio.get_running_loop()
-        for number in self._signals:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, interrupted)
+    try:
+        yield
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(number)
-
-    def _interrupted(self) -> None:
-        if self._stop.is_set():
-            self._cancel()
-        self._stop.set()

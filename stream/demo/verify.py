@@ -31,16 +31,18 @@ _RESULTS = (
 def verify(audit: Audit, bootstrap: str, *, timeout_s: float, check: Callable[[], None]) -> Lost:
     """Read the inputs once, then what came out, until nothing is lost or *timeout_s* is over.
 
-    *check* is called between rounds; it raises when waiting has become pointless.
+    *check* is called between reads; it raises when waiting has become pointless.
     """
     deadline = time.monotonic() + timeout_s
     with TopicsReader(bootstrap, _with_partitions(INPUTS, audit.n_partitions)) as inputs:
         for chunk in inputs.rest():
             audit.take_input(chunk)
+            check()
     with TopicsReader(bootstrap, _with_partitions(_RESULTS, audit.n_partitions)) as results:
         while True:
             for chunk in results.rest():
                 audit.take(chunk)
+                check()
             lost = audit.lost()
             if lost.total == 0 or time.monotonic() > deadline:
                 return lost
