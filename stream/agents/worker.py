@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Awaitable, Mapping
 from typing import Any
 
@@ -95,6 +96,7 @@ class WorkerApp(BatchApp):
             self._go(parts.serving.until_ready())
         self._go(self._look_after())
         self._go(self._gauge())
+        _spare_the_collector()
 
     async def on_shutdown(self) -> None:
         """Close what was opened; the drain and the last commit are behind us by now."""
@@ -222,6 +224,16 @@ class WorkerApp(BatchApp):
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             self.fail(error)
+
+
+def _spare_the_collector() -> None:
+    """Take what was loaded so far out of Python's garbage collection.
+
+    Faust and its imports are some hundred thousand objects that live as long as the worker; going
+    through them stopped it for 100 ms at each full collection, which was its p99.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def _numbers(assigned: set[TP], topic: str) -> set[int]:
