@@ -36,11 +36,12 @@ class Contestant:
 
     def start(self, log_folder: Path) -> Child:
         """Start it; stdout and stderr go to a log in *log_folder*."""
+        data = str(log_folder / "data")
         return Child(
             self.name,
             self.command,
             log_path=log_folder / f"{self.name}.log",
-            environment={**self.environment, "PEER_DATA": str(log_folder / "data")},
+            environment={**self.environment, "PEER_DATA": data, "FAUST_DATADIR": data},
         )
 
 

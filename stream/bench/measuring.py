@@ -57,18 +57,17 @@ class Bench:
             PartDied: It ended, or was too slow to wait for.
         """
         create_topics([self._bootstrap], contestant.topics)
-        topics = {contestant.answers: self._settings.partitions}
-        with TopicsReader(self._bootstrap, topics) as answers:
-            for _ in answers.rest():
-                pass
-            asyncio.run(self._fill(contestant.events, n_events, number))
-            self._n_done[contestant.events] = self._n_done.get(contestant.events, 0) + n_events
-            child = contestant.start(self._log_folder)
-            try:
-                self._wait(contestant, child, n_events)
-            finally:
-                child.stop(timeout_s=15)
-            stamps = [record.timestamp for chunk in answers.rest() for record in chunk.records]
+        answers = TopicsReader(self._bootstrap, {contestant.answers: self._settings.partitions})
+        for _ in answers.rest():
+            pass
+        asyncio.run(self._fill(contestant.events, n_events, number))
+        self._n_done[contestant.events] = self._n_done.get(contestant.events, 0) + n_events
+        child = contestant.start(self._log_folder)
+        try:
+            self._wait(contestant, child, n_events)
+        finally:
+            child.stop(timeout_s=15)
+        stamps = [record.timestamp for chunk in answers.rest() for record in chunk.records]
         seconds = (max(stamps) - min(stamps)) / 1000 if stamps else 0.0
         return Measured(len(stamps), seconds)
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from types import TracebackType
-from typing import Self
+from contextlib import contextmanager
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import KafkaAdminClient
@@ -20,40 +19,20 @@ _POLL_MS = 200
 
 
 class TopicsReader:
-    """Reads topics from their beginning, again and again up to what is there by then."""
+    """Reads topics from their beginning, again and again up to what is there by then.
+
+    Each reading is a consumer of its own, because a consumer remembers ends that it was told
+    before its last pause, and takes them for the ends of now.
+    """
 
     def __init__(self, bootstrap: str, topics: Mapping[str, int]) -> None:
-        """Assign every partition; *topics* says how many each topic has."""
-        self._consumer = KafkaConsumer(
-            bootstrap_servers=bootstrap,
-            group_id=None,
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            # Checksums in pure Python take longer than all the rest, and this is loopback.
-            check_crcs=False,
-            max_poll_records=5000,
-            max_partition_fetch_bytes=4 * 1024 * 1024,
-            fetch_max_bytes=32 * 1024 * 1024,
-        )
-        self._partitions = [
-            TopicPartition(topic, partition)
+        """*topics* says how many partitions each topic has."""
+        self._bootstrap = bootstrap
+        self._next = {
+            TopicPartition(topic, partition): 0
             for topic, n_partitions in topics.items()
             for partition in range(n_partitions)
-        ]
-        self._consumer.assign(self._partitions)
-        self._consumer.seek_to_beginning()
-        self._next = dict.fromkeys(self._partitions, -1)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._consumer.close()
+        }
 
     def rest(self, timeout_s: float = 60.0) -> Iterator[Chunk]:
         """What came since the last call, up to the end of every partition.
@@ -62,22 +41,41 @@ class TopicsReader:
             TimeoutError: The end of some partition was not reached in *timeout_s*.
         """
         deadline = time.monotonic() + timeout_s
-        while True:
-            polled = self._consumer.poll(timeout_ms=_POLL_MS)
-            for at, records in polled.items():
-                self._next[at] = records[-1].offset + 1
-                yield Chunk(at.topic, at.partition, records)
-            if not polled and not self._behind():
-                return
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"not read to the end in {timeout_s} s: {self._behind()}")
+        with self._consumer() as consumer:
+            while True:
+                polled = consumer.poll(timeout_ms=_POLL_MS)
+                for at, records in polled.items():
+                    self._next[at] = records[-1].offset + 1
+                    yield Chunk(at.topic, at.partition, records)
+                behind = [] if polled else self._behind(consumer)
+                if not polled and not behind:
+                    return
+                if time.monotonic() > deadline:
+                    raise TimeoutError(f"not read to the end in {timeout_s} s: {behind}")
 
-    def _behind(self) -> list[TopicPartition]:
-        return [at for at in self._partitions if not self._at_end(at)]
+    @contextmanager
+    def _consumer(self) -> Iterator[KafkaConsumer]:
+        consumer = KafkaConsumer(
+            bootstrap_servers=self._bootstrap,
+            group_id=None,
+            enable_auto_commit=False,
+            # Checksums in pure Python take longer than all the rest, and this is loopback.
+            check_crcs=False,
+            max_poll_records=5000,
+            max_partition_fetch_bytes=4 * 1024 * 1024,
+            fetch_max_bytes=32 * 1024 * 1024,
+        )
+        try:
+            consumer.assign(list(self._next))
+            for at, offset in self._next.items():
+                consumer.seek(at, offset)
+            yield consumer
+        finally:
+            consumer.close()
 
-    def _at_end(self, at: TopicPartition) -> bool:
-        end = self._consumer.highwater(at)
-        return end is not None and max(self._next[at], 0) >= end
+    def _behind(self, consumer: KafkaConsumer) -> list[TopicPartition]:
+        ends = {at: consumer.highwater(at) for at in self._next}
+        return [at for at, end in ends.items() if end is None or self._next[at] < end]
 
 
 class Progress:

@@ -34,19 +34,19 @@ def verify(audit: Audit, bootstrap: str, *, timeout_s: float, check: Callable[[]
     *check* is called between reads; it raises when waiting has become pointless.
     """
     deadline = time.monotonic() + timeout_s
-    with TopicsReader(bootstrap, _with_partitions(INPUTS, audit.n_partitions)) as inputs:
-        for chunk in inputs.rest():
-            audit.take_input(chunk)
+    inputs = TopicsReader(bootstrap, _with_partitions(INPUTS, audit.n_partitions))
+    for chunk in inputs.rest():
+        audit.take_input(chunk)
+        check()
+    results = TopicsReader(bootstrap, _with_partitions(_RESULTS, audit.n_partitions))
+    while True:
+        for chunk in results.rest():
+            audit.take(chunk)
             check()
-    with TopicsReader(bootstrap, _with_partitions(_RESULTS, audit.n_partitions)) as results:
-        while True:
-            for chunk in results.rest():
-                audit.take(chunk)
-                check()
-            lost = audit.lost()
-            if lost.total == 0 or time.monotonic() > deadline:
-                return lost
-            check()
+        lost = audit.lost()
+        if lost.total == 0 or time.monotonic() > deadline:
+            return lost
+        check()
 
 
 def _with_partitions(topics: Iterable[TopicSpec], n_partitions: int) -> dict[str, int]:
