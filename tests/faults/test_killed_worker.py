@@ -1,0 +1,78 @@
+"""``kill -9`` of the worker: nothing lost, nothing folded twice, no alert forgotten."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+from pathlib import Path
+
+import pytest
+
+from stream.domain.events import Item
+from stream.domain.outputs import StockAlert
+from stream.domain.products import on_hand
+from stream.local.triton import EmbeddedTriton
+from tests.harness.events import count, order
+from tests.harness.judging import losses
+from tests.harness.load import send_over
+from tests.harness.store import Store
+from tests.harness.trade import opening, trade
+from tests.harness.worker import Worker
+
+pytestmark = [pytest.mark.broker, pytest.mark.triton, pytest.mark.slow]
+
+N_KILLS = 2
+
+
+def test_a_worker_killed_in_mid_stream_loses_nothing_and_folds_nothing_twice(
+    store: Store, triton: str, tmp_path: Path
+) -> None:
+    chance = random.Random(11)
+    sent = store.publish(*opening(chance))
+    for _ in range(N_KILLS):
+        with Worker(tmp_path, store.bootstrap, triton=triton) as worker:
+            worker.wait_ready()
+            sent += send_over(store, trade(chance, 1500), 1.0)
+            sent += send_over(store, trade(chance, 1500), 0)
+            worker.kill()
+            store.read()
+            assert store.uncommitted(), "it was killed too late: nothing was in flight"
+    with Worker(tmp_path, store.bootstrap, triton=triton):
+        store.settle()
+
+    assert losses(store, sent) == []
+
+
+def test_an_alert_cut_off_by_a_kill_still_comes(
+    store: Store, own_triton: EmbeddedTriton, tmp_path: Path
+) -> None:
+    """The forecaster is frozen, so that the shelf is known to be empty, durably, and no alert is
+    out yet: then the worker is killed."""
+    with Worker(tmp_path, store.bootstrap, triton=own_triton.grpc) as worker:
+        worker.wait_ready()
+        store.publish(count("cut-off", 1000))
+        store.settle()
+        os.kill(own_triton.child.pid, signal.SIGSTOP)
+        store.publish(order("ann", Item("cut-off", quantity=1000)))
+        store.until(lambda: units_of(store, "cut-off") == 0, "the changelog knows the empty shelf")
+        worker.kill()
+    os.kill(own_triton.child.pid, signal.SIGCONT)
+    store.read()
+    before = alerts_of(store, "cut-off")
+
+    with Worker(tmp_path, store.bootstrap, triton=own_triton.grpc):
+        store.settle()
+
+    [alert] = alerts_of(store, "cut-off")
+    assert before == []
+    assert (alert.kind, alert.status, alert.revision) == ("out_of_stock", "opened", 1)
+
+
+def alerts_of(store: Store, product_id: str) -> list[StockAlert]:
+    return [alert for alert in store.alerts() if alert.product_id == product_id]
+
+
+def units_of(store: Store, product_id: str) -> int | None:
+    known = {key: product for (_, key), product in store.products().items()}
+    return on_hand(known[product_id]) if product_id in known else None

@@ -1,0 +1,39 @@
+"""A broker and its topics for a module of tests: topic names are fixed, so each has its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from stream.local.broker import EmbeddedBroker
+from stream.local.triton import EmbeddedTriton
+from tests.harness.store import Store, empty_store
+from tests.integration.triton_fixtures import MODEL_NAMES
+
+
+@pytest.fixture(scope="module")
+def own_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedBroker]:
+    embedded = EmbeddedBroker(tmp_path_factory.mktemp("broker"))
+    embedded.start()
+    yield embedded
+    embedded.stop()
+
+
+@pytest.fixture(scope="module")
+def store(own_broker: EmbeddedBroker) -> Iterator[Store]:
+    created = empty_store(own_broker.bootstrap)
+    yield created
+    created.close()
+
+
+@pytest.fixture(scope="module")
+def own_triton(
+    tiny_repository: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[EmbeddedTriton]:
+    """A server that a test may freeze and kill."""
+    server = EmbeddedTriton(tmp_path_factory.mktemp("triton"), tiny_repository)
+    server.start(MODEL_NAMES)
+    yield server
+    server.stop()

@@ -1,0 +1,83 @@
+"""Records sent at a pace, and how long their answers took."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import Awaitable, Sequence
+from typing import Any
+
+from aiokafka import AIOKafkaProducer
+
+from stream.kafka.records import OutRecord
+from stream.topics import READ
+from tests.harness.store import Place, Sent, Store, first_answers
+
+_TICK_S = 0.02
+_MAX_BYTES = 4 * 1024 * 1024
+
+
+def send_over(store: Store, records: Sequence[OutRecord], seconds: float) -> list[Sent]:
+    """Publish *records* evenly over *seconds*; return once the broker has them all.
+
+    In whole batches, so that what is measured is not a producer that is out of breath.
+    """
+    return asyncio.run(_send_over(store.bootstrap, records, seconds))
+
+
+async def _send_over(bootstrap: str, records: Sequence[OutRecord], seconds: float) -> list[Sent]:
+    producer = AIOKafkaProducer(
+        bootstrap_servers=bootstrap, max_batch_size=_MAX_BYTES, max_request_size=_MAX_BYTES
+    )
+    await producer.start()
+    started, n_sent = time.monotonic(), 0
+    promises: list[tuple[list[OutRecord], Awaitable[Any]]] = []
+    while n_sent < len(records):
+        share = min(1.0, (time.monotonic() - started) / seconds) if seconds else 1.0
+        due = records[n_sent : max(1, int(share * len(records)))]
+        n_sent += len(due)
+        promises += await _send(producer, due)
+        await asyncio.sleep(_TICK_S)  # the pace itself
+    sent = [each for own, promise in promises for each in _placed(own, await promise)]
+    await producer.stop()
+    return sent
+
+
+async def _send(
+    producer: AIOKafkaProducer, records: Sequence[OutRecord]
+) -> list[tuple[list[OutRecord], Awaitable[Any]]]:
+    by_partition: dict[tuple[str, int], list[OutRecord]] = defaultdict(list)
+    for record in records:
+        by_partition[record.topic, record.partition].append(record)
+    promises = []
+    for (topic, partition), own in by_partition.items():
+        batch = producer.create_batch()
+        for record in own:
+            headers = list(record.headers)
+            batch.append(timestamp=None, key=record.key, value=record.value, headers=headers)
+        promises.append((own, await producer.send_batch(batch, topic, partition=partition)))
+    return promises
+
+
+def _placed(records: Sequence[OutRecord], first: Any) -> list[Sent]:
+    return [
+        Sent(Place(first.topic, first.partition, first.offset + i), record)
+        for i, record in enumerate(records)
+    ]
+
+
+def latencies_ms(store: Store, sent: Sequence[Sent]) -> list[int]:
+    """Return how long each of *sent* waited, from its append to that of its first answer."""
+    appended = {
+        Place(topic.name, partition, record.offset): record.timestamp
+        for topic in READ
+        for partition, record in store.records(topic)
+    }
+    found = first_answers(store.answers(), sent)
+    return [found[each.place].at_ms - appended[each.place] for each in sent]
+
+
+def p99(values: Sequence[int]) -> float:
+    """Return the nearest-rank 99th percentile."""
+    return float(sorted(values)[int(0.99 * (len(values) - 1))])
