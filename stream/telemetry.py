@@ -98,7 +98,8 @@ class Telemetry:
             "stream_publish_seconds", "From handing records over to their confirmation"
         )
         self.answer_seconds = self._histogram(
-            "stream_answer_seconds", "From a covered record's append to its answer's confirmation"
+            "stream_answer_seconds",
+            "From append to confirmed answer, of the visitor who waited longest in a micro-batch",
         )
 
     def _measure_state(self, counter: Callable[..., Counter], gauge: Callable[..., Gauge]) -> None:

@@ -21,8 +21,6 @@ RECENT_IDS = 32
 #: Topic-partitions remembered per key. A key lives in one partition per topic; it has more only
 #: after partitions were added or where a producer partitions wrongly.
 MAX_SOURCES = 16
-#: Offset of an id that was seen under another epoch of the topic.
-_ANOTHER_EPOCH = -1
 
 
 class Source(NamedTuple):
@@ -34,15 +32,19 @@ class Source(NamedTuple):
     offset: int
 
 
-class Applied(Struct, frozen=True, array_like=True):
-    """How far one topic-partition was folded, and the ids met last (oldest first)."""
+class Applied(Struct, frozen=True, array_like=True, gc=False):
+    """How far one topic-partition was folded, and the ids met last (oldest first).
+
+    ``resent`` holds the offsets of the last records whose id had come before: when such a record
+    is delivered again, the id may be forgotten by then, the decision must not be.
+    """
 
     topic: int
     partition: int
     epoch: int
     offset: int
     recent_ids: tuple[int, ...] = ()
-    recent_offsets: tuple[int, ...] = ()
+    resent: tuple[int, ...] = ()
 
 
 def fingerprint(identity: str) -> int:
@@ -60,14 +62,15 @@ def is_applied(applied: tuple[Applied, ...], source: Source) -> bool:
 def is_resend(applied: tuple[Applied, ...], source: Source, id_: int) -> bool:
     """Whether *id_* came before in another record than the one at *source*.
 
-    The answer is the same before and after *source* is folded, so a redelivered record is not
-    taken for a resent one.
+    Of a record folded earlier it says what folding it found, so a redelivered record is not taken
+    for a resent one, nor a resent one for new.
     """
     entry = _entry(applied, source)
-    if entry is None or id_ not in entry.recent_ids:
+    if entry is None:
         return False
-    first = entry.recent_offsets[entry.recent_ids.index(id_)]
-    return entry.epoch != source.epoch or first != source.offset
+    if entry.epoch == source.epoch and source.offset <= entry.offset:
+        return source.offset in entry.resent
+    return id_ in entry.recent_ids
 
 
 def take(
@@ -78,30 +81,30 @@ def take(
     A record of an epoch other than the remembered one belongs to a re-created topic: its offsets
     start low again, so it replaces what was remembered. Ids outlive the epoch.
     """
+    topic, partition, epoch, offset = source
     entry = _entry(applied, source)
     if entry is None:
-        fresh = Applied(*source, (id_,), (source.offset,))
+        fresh = Applied(topic, partition, epoch, offset, (id_,))
         return _bounded((*applied, fresh), fresh), True
-    if entry.epoch == source.epoch and source.offset <= entry.offset:
+    if entry.epoch == epoch and offset <= entry.offset:
         return applied, False
-    after, is_new = _after(entry, source, id_)
-    return tuple(after if other is entry else other for other in applied), is_new
-
-
-def _after(entry: Applied, source: Source, id_: int) -> tuple[Applied, bool]:
-    ids, offsets = entry.recent_ids, entry.recent_offsets
-    if entry.epoch != source.epoch:
-        offsets = (_ANOTHER_EPOCH,) * len(ids)
+    ids = entry.recent_ids
+    resent = entry.resent if entry.epoch == epoch else ()
     is_new = id_ not in ids
     if is_new:
         ids = (*ids[1 - RECENT_IDS :], id_)
-        offsets = (*offsets[1 - RECENT_IDS :], source.offset)
-    return Applied(*source, ids, offsets), is_new
+    else:
+        resent = (*resent[1 - RECENT_IDS :], offset)
+    after = Applied(topic, partition, epoch, offset, ids, resent)
+    if len(applied) == 1:
+        return (after,), is_new
+    return tuple([after if other is entry else other for other in applied]), is_new
 
 
 def _entry(applied: tuple[Applied, ...], source: Source) -> Applied | None:
+    topic, partition, _, _ = source
     for entry in applied:
-        if entry.partition == source.partition and entry.topic == source.topic:
+        if entry.partition == partition and entry.topic == topic:
             return entry
     return None
 

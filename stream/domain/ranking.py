@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from stream.domain.sessions import Session, basket, bought_since, product_history
+from stream.domain.sessions import Session, basket, bought_since, latest_products
 
 SIMILAR_SESSIONS = "similar sessions"
 TRENDING = "trending now"
@@ -77,6 +77,8 @@ def fallback(
     nothing it repeats what was bought of late. *trending* are best sellers, best first; *now_ms* is
     the time of the session's latest event when absent. Scores only order the items.
     """
+    if not trending and not bought_with:
+        return ()
     now_ms = session.updated_at_ms if now_ms is None else now_ms
     in_basket = basket(session)
     out = in_basket | bought_since(session, now_ms - policy.exclude_bought_within_ms)
@@ -96,7 +98,7 @@ def _goes_with(
     session: Session, bought_with: Mapping[str, Sequence[str]]
 ) -> Iterable[tuple[str, str]]:
     """Take the best partner of each recent product, then the second best of each, and so on."""
-    anchors = list(dict.fromkeys(reversed(product_history(session))))[:N_ANCHORS]
+    anchors = latest_products(session, N_ANCHORS)
     partners = [(anchor, bought_with.get(anchor, ())) for anchor in anchors]
     depth = max((len(others) for _, others in partners), default=0)
     for place in range(depth):

@@ -52,6 +52,7 @@ __all__ = [
     "has_applied",
     "is_answered",
     "is_resend",
+    "latest_products",
     "product_history",
 ]
 
@@ -111,7 +112,10 @@ _KINDS: dict[type[VisitorEvent], Kind] = {
 }
 _ANSWERED = frozenset(ANSWERED)
 #: Acts that say what a visitor is drawn to; the model reads these.
-_DRAWN_TO = frozenset({Kind.VIEW, Kind.CLICK, Kind.ADD, Kind.PURCHASE})
+_DRAWN_TO = (Kind.VIEW, Kind.ADD, Kind.CLICK, Kind.PURCHASE)
+#: Acts that put nothing into the basket and take nothing out. Tuples: membership of an enum in a
+#: set hashes its name each time, and most acts are views, found first.
+_NOT_OF_THE_BASKET = (Kind.VIEW, Kind.CLICK, Kind.CANCEL, Kind.REFUND)
 
 
 def advance(session: Session, event: SessionEvent, source: Source) -> Session:
@@ -163,8 +167,9 @@ def basket(session: Session) -> frozenset[str]:
     Adds and removes count units; a checkout says what is in it at least; an order empties it of
     what it bought.
     """
+    acts = [act for act in session.interactions if act.kind not in _NOT_OF_THE_BASKET]
     units: dict[str, int] = {}
-    for act in session.interactions:
+    for act in acts:
         in_basket = units.get(act.product_id, 0)
         if act.kind == Kind.ADD:
             units[act.product_id] = in_basket + act.quantity
@@ -174,15 +179,18 @@ def basket(session: Session) -> frozenset[str]:
             units[act.product_id] = max(in_basket, act.quantity)
         elif act.kind == Kind.PURCHASE:
             units[act.product_id] = 0
-    return frozenset(product_id for product_id, count in units.items() if count > 0)
+    return frozenset([product_id for product_id, count in units.items() if count > 0])
 
 
 def bought_since(session: Session, since_ms: int) -> frozenset[str]:
     """Return the products bought at *since_ms* or later, also those cancelled or returned since."""
+    bought = Kind.PURCHASE
     return frozenset(
-        act.product_id
-        for act in session.interactions
-        if act.kind == Kind.PURCHASE and act.occurred_at_ms >= since_ms
+        [
+            act.product_id
+            for act in session.interactions
+            if act.kind is bought and act.occurred_at_ms >= since_ms
+        ]
     )
 
 
@@ -199,6 +207,17 @@ def product_history(session: Session) -> list[str]:
     return history
 
 
+def latest_products(session: Session, n_products: int) -> list[str]:
+    """Return the products last acted on, latest first, each once."""
+    latest: list[str] = []
+    for act in reversed(session.interactions):
+        if len(latest) == n_products:
+            break
+        if act.product_id not in latest and act.kind in _DRAWN_TO:
+            latest.append(act.product_id)
+    return latest
+
+
 def _id_of(event: SessionEvent) -> int:
     """An order is completed once, so its id tells; other events of one order may be partial."""
     if type(event) is OrderCompleted:
@@ -210,17 +229,17 @@ def _interactions(event: SessionEvent, source: Source) -> list[Interaction]:
     kind = _KINDS.get(type(event))
     if kind is None:
         return []
-
-    place = (event.occurred_at_ms, source.topic, source.partition, source.offset)
+    at_ms, (topic, partition, _, offset) = event.occurred_at_ms, source
     if isinstance(event, OrderEvent):
         return [
-            Interaction(*place, line, item.product_id, kind, item.quantity)
+            Interaction(at_ms, topic, partition, offset, line, item.product_id, kind, item.quantity)
             for line, item in enumerate(event.products[:MAX_ITEMS])
         ]
     if isinstance(event, ProductEvent):
-        return [Interaction(*place, 0, event.product_id, kind, event.quantity)]
+        product_id, quantity = event.product_id, event.quantity
+        return [Interaction(at_ms, topic, partition, offset, 0, product_id, kind, quantity)]
     if isinstance(event, RecommendationClicked):
-        return [Interaction(*place, 0, event.product_id, kind)]
+        return [Interaction(at_ms, topic, partition, offset, 0, event.product_id, kind)]
     return []
 
 

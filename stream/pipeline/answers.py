@@ -70,21 +70,19 @@ class Answers:
             published[answer.strategy, str(answer.degraded).lower()] += 1
             partition = partition_for(row.key, self._n_partitions)
             records.append(OutRecord(RECOMMENDATIONS.name, partition, row.key, encode(answer)))
-        newest = [row.payload.records[-1][1].timestamp for row in rows]
-        return asyncio.ensure_future(self._publish(records, published, newest))
+        oldest_ms = min(row.payload.records[-1][1].timestamp for row in rows)
+        return asyncio.ensure_future(self._publish(records, published, oldest_ms))
 
     async def _publish(
         self,
         records: Sequence[OutRecord],
         published: Counter[tuple[str, str]],
-        appended_ms: Sequence[int],
+        appended_ms: int,
     ) -> None:
         await self._publisher.publish(records)
         for labels, n_answers in published.items():
             self._telemetry.recommendations.labels(*labels).inc(n_answers)
-        now_ms = self._clock()
-        for at_ms in appended_ms:
-            self._telemetry.answer_seconds.observe(max(0, now_ms - at_ms) / 1000)
+        self._telemetry.answer_seconds.observe(max(0, self._clock() - appended_ms) / 1000)
 
     def _decide(
         self, visit: Visit, candidates: Candidates | None, scores: Proposals, now_ms: int

@@ -27,11 +27,11 @@ from stream.pipeline.answers import RecommendationBatcher
 from stream.pipeline.batcher import Row
 from stream.pipeline.event_clock import EventClock
 from stream.pipeline.intake import Decode, Reader, partition_for
+from stream.pipeline.read_sessions import ReadSessions
 from stream.pipeline.settling import Settling
 from stream.pipeline.tickets import Ticket
-from stream.pipeline.visits import Visit
-from stream.ports import OwnedStates, States
-from stream.state.sessions import dump, load
+from stream.pipeline.visits import TopicPartition, Visit
+from stream.ports import OwnedStates
 from stream.telemetry import Telemetry
 from stream.topics import EVENTS, ORDERS, STOCK_MOVEMENTS
 
@@ -68,6 +68,7 @@ class RecommendPipeline:
         conflate: bool,
     ) -> None:
         self._sessions = sessions
+        self._read = ReadSessions()
         self._clock = clock
         self._reader = reader
         self._batcher = batcher
@@ -89,24 +90,39 @@ class RecommendPipeline:
         intake = self._reader.take_in(batch, _DECODE[batch.topic])
         movements: list[StockMovement] = []
         ticket = Ticket(batch)
+        n_repeats = 0
         for visitor_id, facts in _by_visitor(batch, intake.events).items():
-            before, after = self._fold(states, visitor_id, facts)
+            key = visitor_id.encode()
+            before = self._read.get(states, key)
+            visits, after = self._fold(batch, visitor_id, facts, before=before)
+            if after is not before:
+                self._read.put(states, key, after)
             self._clock.observe(after.updated_at_ms)
+            n_repeats += _n_applied(before, facts)
             movements += _movements(after, facts)
-            for visit in self._visits(batch, visitor_id, facts, before=before, after=after):
-                self._batcher.add(Row(visitor_id.encode(), visit, [ticket]))
+            for visit in visits:
+                self._batcher.add(Row(key, visit, [ticket]))
+        if n_repeats:
+            self._telemetry.repeats.labels(batch.topic).inc(n_repeats)
         self._settling.settle([*intake.dead, *self._published(movements)], states, ticket)
 
     def _fold(
-        self, states: States, visitor_id: str, facts: Sequence[Fact]
-    ) -> tuple[Session, Session]:
-        key = visitor_id.encode()
-        stored = states.get(key)
-        before = load(stored) if stored is not None else Session()
+        self, batch: RecordBatch, visitor_id: str, facts: Sequence[Fact], *, before: Session
+    ) -> tuple[list[Visit], Session]:
+        """Return the visits owed an answer, and the session after *facts*.
+
+        A repeat is owed an answer as well: nobody knows whether the first one got out.
+        """
+        place = (batch.topic, batch.partition)
+        if not self._conflate:
+            return _fold_one_by_one(place, visitor_id, facts, before)
         after = advance_all(before, [(event, source) for _, event, source in facts])
-        if after is not before:
-            states.put(key, dump(after))
-        return before, after
+        owed = [(record, event) for record, event, _ in facts if _is_owed(record, event)]
+        if not owed:
+            return [], after
+        records = tuple([(place, record) for record, _ in owed])
+        simulated = any(event.simulated for _, event in owed)
+        return [Visit(visitor_id, after, records, simulated)], after
 
     def _published(self, movements: list[StockMovement]) -> Iterator[OutRecord]:
         """In the order of their origin, across visitors: products know repeats by it."""
@@ -117,33 +133,28 @@ class RecommendPipeline:
             partition = partition_for(key, self._n_partitions)
             yield OutRecord(STOCK_MOVEMENTS.name, partition, key, encode(movement))
 
-    def _visits(
-        self,
-        batch: RecordBatch,
-        visitor_id: str,
-        facts: Sequence[Fact],
-        *,
-        before: Session,
-        after: Session,
-    ) -> Iterator[Visit]:
-        """A repeat is owed an answer as well: nobody knows whether the first one got out."""
-        owed = [fact for fact in facts if is_answered(fact[1]) and not is_history(fact[0])]
-        repeated = sum(has_applied(before, source) for _, _, source in facts)
-        if repeated:
-            self._telemetry.repeats.labels(batch.topic).inc(repeated)
-        if not owed:
-            return
-        place = (batch.topic, batch.partition)
-        if self._conflate:
-            records = tuple((place, record) for record, _, _ in owed)
-            simulated = any(event.simulated for _, event, _ in owed)
-            yield Visit(visitor_id, after, records, simulated)
-            return
-        session = before
-        for record, event, source in facts:
-            session = advance(session, event, source)
-            if is_answered(event) and not is_history(record):
-                yield Visit(visitor_id, session, ((place, record),), event.simulated)
+
+def _fold_one_by_one(
+    place: TopicPartition, visitor_id: str, facts: Sequence[Fact], session: Session
+) -> tuple[list[Visit], Session]:
+    """Give each event an answer of its own, with the session as that event left it."""
+    visits = []
+    for record, event, source in facts:
+        session = advance(session, event, source)
+        if _is_owed(record, event):
+            visits.append(Visit(visitor_id, session, ((place, record),), event.simulated))
+    return visits, session
+
+
+def _is_owed(record: InRecord, event: SessionEvent) -> bool:
+    return is_answered(event) and not is_history(record)
+
+
+def _n_applied(before: Session, facts: Sequence[Fact]) -> int:
+    """How many of *facts* were folded earlier; they are in offset order, so often none."""
+    if not has_applied(before, facts[0][2]):
+        return 0
+    return sum(has_applied(before, source) for _, _, source in facts)
 
 
 def _by_visitor(

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 import structlog
 
-from stream.errors import InferenceUnavailable
+from stream.errors import InferenceError
 from stream.model_specs import FORECASTER, HISTORY_DAYS, MAX_ITEMS, MODELS, RECOMMENDER, ModelSpec
 from stream.pipeline.forecasts import Forecaster
 from stream.pipeline.proposals import Proposer
@@ -71,7 +71,7 @@ class Serving:
         while not self.ready:
             try:
                 await self._begin()
-            except InferenceUnavailable as error:
+            except InferenceError as error:
                 log.warning("models_not_ready", reason=str(error), retry_s=self._retry_s)
                 await asyncio.sleep(self._retry_s)
 

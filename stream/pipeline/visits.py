@@ -29,6 +29,9 @@ class Visit:
 
     def covers(self) -> tuple[Cover, ...]:
         """Return what one answer to all records covers, a range for each topic-partition."""
+        if len(self.records) == 1:
+            ((topic, partition), record) = self.records[0]
+            return (Cover(topic, partition, record.offset, record.offset),)
         ranges: dict[TopicPartition, tuple[int, int]] = {}
         for source, record in self.records:
             first, last = ranges.get(source, (record.offset, record.offset))
