@@ -50,7 +50,8 @@ class GuardedCalls:
     caller waits for a server to come back.
 
     Args:
-        probe: Makes the server answer again, if it can; raises InferenceUnavailable if not.
+        probe: Makes the server answer again, if it can; raises InferenceError if not. What else
+            it raises is a bug, and reaches the next caller.
     """
 
     def __init__(
@@ -151,7 +152,7 @@ class GuardedCalls:
             await asyncio.sleep(self._breaker.due_in_s(time.monotonic()))
             try:
                 await self._probe()
-            except InferenceUnavailable as error:
+            except InferenceError as error:
                 self._breaker.probed(time.monotonic(), answered=False)
                 log.info("probe_failed", reason=str(error))
             else:

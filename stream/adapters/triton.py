@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Collection, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -26,7 +26,8 @@ log = structlog.get_logger(__name__)
 
 Answer = TypeVar("Answer")
 
-#: The request is at fault, not the server; the model's own refusals have the first.
+#: The request is at fault, not the server; the model's own refusals have the first. Only of an
+#: inference: a model that cannot be loaded answers INVALID_ARGUMENT as well.
 _REFUSALS = frozenset({"StatusCode.INVALID_ARGUMENT", "StatusCode.OUT_OF_RANGE"})
 #: Product ids an answer of the vocabulary.
 _SPAN = 4096
@@ -99,7 +100,8 @@ class TritonModels:
         async def attempt(timeout_s: float) -> dict[str, NDArray[Any]]:
             client = self._connected
             call = client.infer(spec.name, tensors, model_version=version, client_timeout=timeout_s)
-            return to_outputs(spec, await self._translated(spec.name, call), n_rows)
+            answer = await self._translated(spec.name, call, refusals=_REFUSALS)
+            return to_outputs(spec, answer, n_rows)
 
         return await self._calls.call(spec.name, attempt)
 
@@ -129,18 +131,23 @@ class TritonModels:
             InferenceUnavailable: None is, or the server does not answer.
         """
         metadata = await self._metadata(spec)
+        if not metadata.versions:
+            raise InferenceUnavailable(f"{spec.name} at {self._url}: no version is ready")
         return str(max(metadata.versions, key=int))
 
     async def vocabulary(self, version: str) -> tuple[str, ...]:
         """Return the product ids of a recommender version; entry ``i`` has index ``i + 1``.
 
         Raises:
-            InferenceUnavailable: The server does not answer, or has no such version.
+            InferenceUnavailable: The server does not answer, or has no such version, or refuses.
         """
         product_ids: list[str] = []
         while True:
             span = np.array([len(product_ids), _SPAN], dtype=np.int64)
-            answer = await self.infer(VOCABULARY, version, {"span": span})
+            try:
+                answer = await self.infer(VOCABULARY, version, {"span": span})
+            except InferenceRejected as error:
+                raise InferenceUnavailable(str(error)) from error
             part = [entry.decode() for entry in answer["product_ids"].tolist()]
             if not part:
                 return tuple(product_ids)
@@ -176,13 +183,15 @@ class TritonModels:
         call = self._connected.get_model_metadata(spec.name, client_timeout=timeout_s)
         return await self._translated(spec.name, call)
 
-    async def _translated(self, name: str, call: Awaitable[Answer]) -> Answer:
-        """Await *call*; its failures become ours."""
+    async def _translated(
+        self, name: str, call: Awaitable[Answer], *, refusals: Collection[str | None] = ()
+    ) -> Answer:
+        """Await *call*; its failures become ours, those of a status in *refusals* a rejection."""
         try:
             return await call
         except InferenceServerException as error:
             where = f"{name} at {self._url}: {error}"
-            if error.status() in _REFUSALS:
+            if error.status() in refusals:
                 raise InferenceRejected(where) from error
             raise InferenceUnavailable(where) from error
         except asyncio.CancelledError as error:

@@ -165,6 +165,42 @@ async def test_stopping_ends_calls_and_leaves_no_task(triton: str) -> None:
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
+# --- A model that cannot be loaded -------------------------------------------------------------
+
+NOT_LOADABLE = """
+class TritonPythonModel:
+    def initialize(self, args):
+        raise RuntimeError("CUDA out of memory")
+"""
+
+
+@pytest.fixture
+def broken(tmp_path: Path) -> Iterator[str]:
+    """``host:port`` of a server whose recommender never starts."""
+    model = tmp_path / "models" / RECOMMENDER.name
+    (model / "1").mkdir(parents=True)
+    (model / "1" / "model.py").write_text(NOT_LOADABLE, "utf-8")
+    config = (
+        f'name: "{RECOMMENDER.name}"\nbackend: "python"\n'
+        'output [{ name: "o" data_type: TYPE_FP32 dims: [1] }]'
+    )
+    (model / "config.pbtxt").write_text(config, "utf-8")
+    server = EmbeddedTriton(tmp_path / "triton", tmp_path / "models")
+    server.start()
+    yield server.grpc
+    server.stop()
+
+
+async def test_a_model_that_cannot_be_loaded_is_unavailable_and_refuses_nobody(broken: str) -> None:
+    models = make_models(broken)
+    await models.start()
+
+    with pytest.raises(InferenceUnavailable, match="CUDA out of memory"):
+        await models.check([RECOMMENDER])
+
+    await models.stop()
+
+
 # --- A server that dies ------------------------------------------------------------------------
 
 

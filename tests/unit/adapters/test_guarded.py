@@ -82,8 +82,9 @@ async def test_an_open_breaker_asks_nobody() -> None:
     await calls.stop()
 
 
-async def test_probes_go_on_until_the_server_answers() -> None:
-    probes = Server(n_failing=3)
+@pytest.mark.parametrize("error", [InferenceUnavailable, InferenceRejected])
+async def test_probes_go_on_until_the_server_answers(error: type[Exception]) -> None:
+    probes = Server(n_failing=3, error=error)
     answered = asyncio.Event()
 
     async def probe() -> None:
