@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple, TypeVar
 
 import msgspec
@@ -25,11 +25,13 @@ Dated = TypeVar("Dated", bound="VisitorEvent | StockEvent | StockMovement")
 
 #: Largest record that is decoded; a longer one is a dead letter.
 MAX_EVENT_BYTES = 1024 * 1024
-#: How much of an unreadable record its dead letter keeps.
+#: Size of a dead letter: key, value and headers together.
 MAX_DEAD_LETTER_BYTES = 256 * 1024
-#: Room for the original headers of a dead letter.
+#: Room for the original headers of a dead letter; a quarter of the letter at most.
 MAX_HEADER_BYTES = 8 * 1024
-MAX_ERROR_CHARS = 512
+MAX_ERROR_BYTES = 512
+#: Two lengths as varints, beside the name and the value.
+_HEADER_OVERHEAD = 10
 
 _encoder = msgspec.json.Encoder()
 _clickstream: msgspec.json.Decoder[ClickstreamEvent] = msgspec.json.Decoder(ClickstreamEvent)
@@ -133,7 +135,8 @@ def dead_letter(
     """Return *record* for the dead-letter topic beside its own.
 
     Args:
-        max_bytes: Longer values and keys are cut to this; a header says the original size.
+        max_bytes: Of the letter as a whole, story and original headers included, so that it fits
+            wherever *max_bytes* do. Key and value are cut to share it; a header says from what size.
         reason: A word to group by; the error's class when absent.
         at_ms: When it was set aside; the record's append time when absent, so that a second
             attempt gives the same letter.
@@ -143,23 +146,39 @@ def dead_letter(
         "dl-topic": topic,
         "dl-partition": str(partition),
         "dl-offset": str(record.offset),
-        "dl-error": str(error)[:MAX_ERROR_CHARS],
+        "dl-error": _shortened(str(error)),
         "dl-at": str(record.timestamp if at_ms is None else at_ms),
     }
     key, value = record.key, record.value
-    if value is not None and len(value) > max_bytes:
-        story["dl-cut-from-bytes"] = str(len(value))
-    if key is not None and len(key) > max_bytes:
-        story["dl-key-cut-from-bytes"] = str(len(key))
-    return DeadLetter(
-        None if key is None else key[:max_bytes],
-        None if value is None else value[:max_bytes],
-        (*_encoded(story), *_original_headers(record)),
-    )
+    cut = {
+        "dl-cut-from-bytes": str(len(value or b"")),
+        "dl-key-cut-from-bytes": str(len(key or b"")),
+    }
+    room = max(0, max_bytes - _size_of(_encoded({**story, **cut})))
+    originals = _original_headers(record, min(MAX_HEADER_BYTES, room // 4))
+    room -= _size_of(originals)
+    kept_key = None if key is None else key[: max(room // 2, room - len(value or b""))]
+    kept_value = None if value is None else value[: room - len(kept_key or b"")]
+    if kept_value != value:
+        story["dl-cut-from-bytes"] = cut["dl-cut-from-bytes"]
+    if kept_key != key:
+        story["dl-key-cut-from-bytes"] = cut["dl-key-cut-from-bytes"]
+    return DeadLetter(kept_key, kept_value, (*_encoded(story), *originals))
 
 
 def _encoded(story: Mapping[str, str]) -> list[tuple[str, bytes]]:
     return [(name, text.encode("utf-8", "replace")) for name, text in story.items()]
+
+
+def _shortened(text: str) -> str:
+    return text.encode("utf-8", "replace")[:MAX_ERROR_BYTES].decode("utf-8", "ignore")
+
+
+def _size_of(headers: Iterable[tuple[str, bytes | None]]) -> int:
+    return sum(
+        len(name.encode("utf-8", "replace")) + len(value or b"") + _HEADER_OVERHEAD
+        for name, value in headers
+    )
 
 
 def _decode(
@@ -184,12 +203,11 @@ def _decode(
     raise InvalidEvent(topic, partition, record.offset, reason)
 
 
-def _original_headers(record: InRecord) -> list[tuple[str, bytes]]:
+def _original_headers(record: InRecord, room: int) -> list[tuple[str, bytes]]:
     """Keep the first headers that fit; earlier ``dl-`` headers would lie about this letter."""
     kept: list[tuple[str, bytes]] = []
-    room = MAX_HEADER_BYTES
     for name, value in record.headers:
-        room -= len(name.encode("utf-8", "replace")) + len(value or b"")
+        room -= _size_of([(name, value)])
         if room < 0:
             break
         if not name.startswith("dl-"):

@@ -33,6 +33,8 @@ FILE_VARIABLE = f"{PREFIX}FILE"
 TEST_PREFIX = f"{PREFIX}TEST_"
 KIB = 1024
 MIB = 1024 * KIB
+#: Of a record batch with one record (61 + 21 bytes in format 2), rounded up.
+BATCH_OVERHEAD_BYTES = KIB
 
 
 class Settings(BaseSettings):
@@ -87,10 +89,12 @@ class Settings(BaseSettings):
     )
     max_event_bytes: int = Field(MIB, ge=KIB, description="larger events become dead letters")
     max_dead_letter_bytes: int = Field(
-        512 * KIB, ge=KIB, description="original bytes kept in a dead letter"
+        256 * KIB, ge=2 * KIB, description="a dead letter: key, value and headers together"
     )
     idempotent: bool = Field(False, description="idempotent producer; not on the embedded broker")
-    producer_batch_bytes: int = Field(512 * KIB, ge=KIB, description="largest produced batch")
+    producer_batch_bytes: int = Field(
+        512 * KIB, ge=256 * KIB, description="largest produced batch, and so the largest record"
+    )
     delivery_timeout_s: float = Field(
         60, gt=0, le=600, description="until an unconfirmed batch stops the worker"
     )
@@ -204,6 +208,10 @@ RULES: Mapping[Rule, Callable[[Settings], bool]] = {
         ("broker_request_timeout_s", "delivery_timeout_s"),
         "a delivery timeout of at least one request",
     ): lambda s: s.broker_request_timeout_s <= s.delivery_timeout_s,
+    Rule(
+        ("max_dead_letter_bytes", "producer_batch_bytes"),
+        f"a dead letter at least {BATCH_OVERHEAD_BYTES} bytes smaller than a produced batch",
+    ): lambda s: s.max_dead_letter_bytes + BATCH_OVERHEAD_BYTES <= s.producer_batch_bytes,
     Rule(
         ("triton_deadline_s", "watchdog_s"), "a watchdog more patient than one inference"
     ): lambda s: s.triton_deadline_s < s.watchdog_s,

@@ -5,6 +5,7 @@ from contextlib import suppress
 
 import msgspec
 import pytest
+from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,6 +23,7 @@ from stream.codec import (
 )
 from stream.domain.events import ProductViewed
 from stream.errors import InvalidEvent
+from stream.settings import BATCH_OVERHEAD_BYTES
 from tests.unit.builders import NOON_MS, Record, make_level, make_movement, make_order, make_view
 
 TOPIC = "store.events.v1"
@@ -152,7 +154,7 @@ def test_history_is_said_by_a_header() -> None:
 # --- Dead letters ------------------------------------------------------------------------------
 
 
-def headers_of(record: Record, *, max_bytes: int = 1_000) -> dict[str, bytes]:
+def headers_of(record: Record, *, max_bytes: int = 40_000) -> dict[str, bytes]:
     error = InvalidEvent(TOPIC, 2, record.offset, "Expected `int`, got `str`")
     return dict(dead_letter(record, TOPIC, 2, error, max_bytes=max_bytes).headers)
 
@@ -175,14 +177,59 @@ def test_dead_letter_keeps_the_bytes_and_tells_the_story() -> None:
 
 
 def test_over_sized_value_and_key_are_cut_and_the_headers_say_so() -> None:
-    record = Record(b"v" * 30, key=b"k" * 20)
+    record = Record(b"v" * 5_000, key=b"k" * 4_000)
 
-    letter = dead_letter(record, TOPIC, 2, InvalidEvent(TOPIC, 2, 3, "too large"), max_bytes=10)
+    letter = dead_letter(record, TOPIC, 2, InvalidEvent(TOPIC, 2, 3, "long"), max_bytes=3_000)
 
-    assert (letter.key, letter.value) == (b"k" * 10, b"v" * 10)
-    headers = headers_of(record, max_bytes=10)
-    assert headers["dl-cut-from-bytes"] == b"30"
-    assert headers["dl-key-cut-from-bytes"] == b"20"
+    assert set(letter.key or b"") == set(b"k")
+    assert set(letter.value or b"") == set(b"v")
+    headers = dict(letter.headers)
+    assert headers["dl-cut-from-bytes"] == b"5000"
+    assert headers["dl-key-cut-from-bytes"] == b"4000"
+
+
+def test_short_key_or_value_leaves_its_room_to_the_other() -> None:
+    long_value = dead_letter(
+        Record(b"v" * 5_000), TOPIC, 2, InvalidEvent(TOPIC, 2, 3, "long"), max_bytes=3_000
+    )
+    long_key = dead_letter(
+        Record(b"v", key=b"k" * 5_000), TOPIC, 2, InvalidEvent(TOPIC, 2, 3, "l"), max_bytes=3_000
+    )
+
+    assert long_value.key == b"ann"
+    assert len(long_value.value or b"") > 2_500
+    assert long_key.value == b"v"
+    assert len(long_key.key or b"") > 2_500
+
+
+@given(
+    value=st.integers(0, 600_000),
+    key=st.integers(0, 600_000),
+    headers=st.lists(st.tuples(st.text(max_size=9), st.integers(0, 9_000)), max_size=9),
+    reason=st.text(max_size=900),
+    max_bytes=st.integers(2_048, 300_000),
+)
+def test_dead_letter_is_never_larger_than_a_batch_with_room_for_it(
+    value: int, key: int, *, headers: list[tuple[str, int]], reason: str, max_bytes: int
+) -> None:
+    record = Record(b"v" * value, b"k" * key, headers=[(name, b"h" * n) for name, n in headers])
+
+    letter = dead_letter(
+        record, "t" * 249, 4095, InvalidEvent("t" * 249, 4095, 2**62, reason), max_bytes=max_bytes
+    )
+
+    batch = DefaultRecordBatchBuilder(2, 0, 0, -1, -1, -1, 2 * max_bytes)
+    batch.append(0, 2**40, letter.key, letter.value, [*letter.headers])
+    assert batch.size() <= max_bytes + BATCH_OVERHEAD_BYTES
+
+
+def test_many_empty_headers_take_their_room_too() -> None:
+    record = Record(b"v", headers=[("", b"")] * 100_000)
+
+    letter = dead_letter(record, TOPIC, 2, InvalidEvent(TOPIC, 2, 3, "many"), max_bytes=100_000)
+
+    assert letter.value == b"v"
+    assert len(letter.headers) < 1_000
 
 
 def test_record_without_key_and_value_has_a_dead_letter_too() -> None:
