@@ -14,6 +14,7 @@ from faust.transport.drivers.aiokafka import (
 from faust.types import TP
 
 from .consumer_app import BatchApp
+from .tolerant import read_tolerantly
 
 
 class BatchConsumerThread(AIOKafkaConsumerThread):  # type: ignore[misc]  # mypy skips Faust
@@ -27,6 +28,7 @@ class BatchConsumerThread(AIOKafkaConsumerThread):  # type: ignore[misc]  # mypy
     def _create_worker_consumer(self, transport: Transport) -> AIOKafkaConsumer:
         conf, batching = self.app.conf, self.app.batching
         self._assignor = self.app.assignor
+        read_tolerantly()
         return AIOKafkaConsumer(
             client_id=conf.broker_client_id,
             group_id=conf.id,

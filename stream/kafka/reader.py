@@ -10,6 +10,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from stream.kafka.records import InRecord
+from stream.kafka.tolerant import read_tolerantly
 
 log = structlog.get_logger(__name__)
 
@@ -90,6 +91,7 @@ class TopicReader:
             raise TimeoutError(f"{self._topic}: not read to its end in {timeout_s} s")
 
     async def _read(self) -> None:
+        read_tolerantly()
         consumer = AIOKafkaConsumer(
             self._topic,
             **self._options,

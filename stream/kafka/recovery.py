@@ -18,6 +18,7 @@ from aiokafka.errors import KafkaError
 from stream.errors import PartitionRevoked, RecoveryFailed
 from stream.kafka.records import InRecord
 from stream.kafka.store import StateStore
+from stream.kafka.tolerant import read_tolerantly
 
 _FETCH_BYTES = 4 * 1024 * 1024
 # Applied between two turns of the event loop: tens of ms, so that other tasks go on.
@@ -109,6 +110,7 @@ async def _reading(
     options: Mapping[str, object], progress: _Progress
 ) -> AsyncIterator[AIOKafkaConsumer]:
     """A consumer in no group, at the beginning of the partitions."""
+    read_tolerantly()
     consumer = AIOKafkaConsumer(
         **options,
         group_id=None,

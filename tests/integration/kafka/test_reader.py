@@ -13,6 +13,7 @@ from stream.kafka.producer import BulkProducer
 from stream.kafka.reader import TopicReader
 from stream.kafka.records import InRecord, OutRecord
 from stream.local.broker import EmbeddedBroker
+from tests.harness.damage import publish_with_damaged_header
 
 pytestmark = pytest.mark.broker
 
@@ -123,3 +124,19 @@ async def publish(bootstrap: str, values: Sequence[bytes]) -> None:
     await producer.start()
     await producer.publish([OutRecord(TOPIC, 0, b"k", value) for value in values])
     await producer.stop()
+
+
+async def test_header_name_that_is_no_text_hides_no_record(
+    bootstrap: str, producer: BulkProducer, new_topic: Callable[[int], str]
+) -> None:
+    topic = new_topic(1)
+    await publish_with_damaged_header(bootstrap, topic, [b"a", b"bad", b"c"])
+    await producer.publish([OutRecord(topic, 0, b"k", b"next batch")])
+    seen: list[bytes | None] = []
+    reader = TopicReader([bootstrap], topic, lambda rs: seen.extend(r.value for r in rs))
+
+    await reader.start()
+    await reader.wait_ready(20)
+
+    assert seen == [b"a", b"bad", b"c", b"next batch"]
+    await reader.stop()

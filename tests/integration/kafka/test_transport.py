@@ -22,6 +22,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from stream.kafka.records import RecordBatch
 from stream.kafka.transport import BatchApp, Batching, batch_topic, consumer_of
 from stream.local.broker import EmbeddedBroker
+from tests.harness.damage import publish_with_damaged_header
 
 pytestmark = pytest.mark.broker
 
@@ -150,6 +151,25 @@ async def test_every_record_is_delivered_once_and_committed(bootstrap: str, tmp_
 
         assert await committed(bootstrap, topic) == [4000] * N_PARTITIONS
     assert all(offsets == list(range(4000)) for offsets in collected.offsets.values())
+
+
+async def test_header_name_that_is_no_text_stops_no_partition(
+    bootstrap: str, tmp_path: Path
+) -> None:
+    topic = await make_topic(bootstrap)
+    collected = Collected()
+    for partition in range(N_PARTITIONS):
+        await publish_with_damaged_header(
+            bootstrap, topic, [b"a", b"bad", b"c"], partition=partition
+        )
+    await produce(bootstrap, topic, 2)
+    app = make_app(bootstrap, tmp_path, topic, collected)
+
+    async with running(app):
+        await collected.until(lambda: collected.has_all(5))
+        await consumer_of(app).commit_and_end_transactions()
+
+        assert await committed(bootstrap, topic) == [5] * N_PARTITIONS
 
 
 async def test_open_batch_holds_back_its_partition_only(bootstrap: str, tmp_path: Path) -> None:
