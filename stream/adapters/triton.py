@@ -68,6 +68,7 @@ class TritonModels:
         )
         self._client: triton.InferenceServerClient | None = None
         self._wanted: tuple[ModelSpec, ...] = MODELS
+        self._reconciling = asyncio.Lock()
 
     @property
     def available(self) -> bool:
@@ -135,6 +136,17 @@ class TritonModels:
             raise InferenceUnavailable(f"{spec.name} at {self._url}: no version is ready")
         return str(max(metadata.versions, key=int))
 
+    async def is_ready(self, spec: ModelSpec, version: str) -> bool:
+        """Return whether *version* of a model is served.
+
+        Raises:
+            InferenceUnavailable: The server does not answer.
+        """
+        call = self._connected.is_model_ready(
+            spec.name, version, client_timeout=self._patience.timeout_s
+        )
+        return bool(await self._translated(spec.name, call))
+
     async def vocabulary(self, version: str) -> tuple[str, ...]:
         """Return the product ids of a recommender version; entry ``i`` has index ``i + 1``.
 
@@ -165,18 +177,20 @@ class TritonModels:
         Raises:
             InferenceUnavailable: The server does not answer, or cannot load one.
         """
-        client = self._connected
-        index = await self._translated(
-            "server",
-            client.get_model_repository_index(client_timeout=self._patience.timeout_s),
-        )
-        ready = {model.name for model in index.models if model.state == "READY"}
-        for spec in self._wanted:
-            if spec.name not in ready:
-                log.warning("model_not_loaded", model=spec.name)
-                timeout_s = self._patience.load_s
-                load = client.load_model(spec.name, client_timeout=timeout_s)
-                await self._translated(spec.name, load)
+        async with self._reconciling:
+            ready = await self._ready_models()
+            for spec in self._wanted:
+                if spec.name not in ready:
+                    log.warning("model_not_loaded", model=spec.name)
+                    timeout_s = self._patience.load_s
+                    load = self._connected.load_model(spec.name, client_timeout=timeout_s)
+                    await self._translated(spec.name, load)
+
+    async def _ready_models(self) -> set[str]:
+        timeout_s = self._patience.timeout_s
+        call = self._connected.get_model_repository_index(client_timeout=timeout_s)
+        index = await self._translated("server", call)
+        return {model.name for model in index.models if model.state == "READY"}
 
     async def _metadata(self, spec: ModelSpec) -> Any:
         timeout_s = self._patience.timeout_s

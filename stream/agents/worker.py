@@ -93,7 +93,7 @@ class WorkerApp(BatchApp):
         if parts.models is not None:
             await parts.models.start()
         if parts.serving is not None:
-            self._go(parts.serving.until_ready())
+            self._go(parts.serving.follow())
         self._go(self._look_after())
         self._go(self._gauge())
         _spare_the_collector()

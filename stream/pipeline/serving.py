@@ -1,8 +1,9 @@
-"""Which model versions answer: found at start, asked for until they are there."""
+"""Which model versions answer: asked for until they are there, and again when they are gone."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -33,6 +34,9 @@ class ModelServer(Inference, Protocol):
     async def newest_version(self, spec: ModelSpec) -> str:
         """Return the newest version that is ready."""
 
+    async def is_ready(self, spec: ModelSpec, version: str) -> bool:
+        """Return whether *version* is served; raises InferenceUnavailable without an answer."""
+
     async def vocabulary(self, version: str) -> tuple[str, ...]:
         """Return the product ids that a recommender version knows, in order of their index."""
 
@@ -40,7 +44,7 @@ class ModelServer(Inference, Protocol):
 class Serving:
     """Gives the pipelines the versions to ask for, once each has answered a warm-up.
 
-    Until then answers are degraded: a store without its model still has trends.
+    Without them answers are degraded: a store without its model still has trends.
 
     Args:
         versions: Pinned by the operator, by model name; empty means the newest.
@@ -60,7 +64,22 @@ class Serving:
         self._forecaster = forecaster
         self._versions = versions
         self._retry_s = retry_s
-        self.ready = False
+
+    @property
+    def ready(self) -> bool:
+        """Whether the pipelines know which versions to ask for."""
+        return self._proposer.vocabulary is not None and bool(self._forecaster.version)
+
+    async def follow(self) -> None:
+        """Keep the pipelines on versions that are served; never returns.
+
+        Raises:
+            ModelMismatch: As ``until_ready``.
+        """
+        while True:
+            await self.until_ready()
+            await asyncio.sleep(self._retry_s)
+            await self._take_back()
 
     async def until_ready(self) -> None:
         """Try until the models are there.
@@ -83,13 +102,30 @@ class Serving:
         await self._warm_up(recommender, forecaster)
         self._proposer.vocabulary = Vocabulary.of(recommender, product_ids)
         self._forecaster.version = forecaster
-        self.ready = True
         log.info(
             "models_ready",
             recommender=recommender,
             forecaster=forecaster,
             vocabulary_size=len(product_ids),
         )
+
+    async def _take_back(self) -> None:
+        """Forget versions that are no longer served.
+
+        A server that does not answer takes none away: it may come back with the same ones.
+        """
+        vocabulary, forecaster = self._proposer.vocabulary, self._forecaster.version
+        with contextlib.suppress(InferenceError):
+            if vocabulary and not await self._server.is_ready(RECOMMENDER, vocabulary.version):
+                self._proposer.vocabulary = None
+            if forecaster and not await self._server.is_ready(FORECASTER, forecaster):
+                self._forecaster.version = ""
+        if not self.ready:
+            log.warning(
+                "versions_gone",
+                recommender=vocabulary is not None and self._proposer.vocabulary is None,
+                forecaster=forecaster != self._forecaster.version,
+            )
 
     async def _version(self, spec: ModelSpec) -> str:
         return self._versions.get(spec.name) or await self._server.newest_version(spec)

@@ -149,6 +149,12 @@ async def test_a_version_that_is_not_there_is_unavailable(triton: str) -> None:
     await models.stop()
 
 
+async def test_only_a_served_version_is_ready(models: TritonModels) -> None:
+    ready = [await models.is_ready(RECOMMENDER, version) for version in ("1", "9")]
+
+    assert ready == [True, False]
+
+
 async def test_stopping_ends_calls_and_leaves_no_task(triton: str) -> None:
     models = make_models(triton)
     await models.start()

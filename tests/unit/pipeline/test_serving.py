@@ -1,8 +1,11 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
 
 import pytest
+import pytest_asyncio
 
 from stream.errors import InferenceError, InferenceRejected, InferenceUnavailable
 from stream.model_specs import ModelSpec
@@ -10,39 +13,108 @@ from stream.pipeline.forecasts import Forecaster
 from stream.pipeline.proposals import Proposer
 from stream.pipeline.serving import Serving
 from stream.ports import Tensors
-from tests.unit.pipeline.fakes import Model
+from tests.unit.pipeline.fakes import Model, settled
 
 
 class Server(Model):
-    """A server whose warm-up fails so many times."""
+    """A server of one version whose warm-up fails so many times."""
 
     def __init__(self, *failures: InferenceError) -> None:
         super().__init__()
         self.failures = list(failures)
+        self.served: str | None = "1"
 
     async def infer(self, spec: ModelSpec, version: str, inputs: Tensors) -> Tensors:
         if self.failures:
             raise self.failures.pop()
+        if version != self.served:
+            raise InferenceUnavailable(f"version {version} is not found")
         return await super().infer(spec, version, inputs)
 
     async def check(self, specs: Sequence[ModelSpec]) -> None:
         """Every model fits."""
 
     async def newest_version(self, spec: ModelSpec) -> str:
-        return "1"
+        return self.asked()
+
+    async def is_ready(self, spec: ModelSpec, version: str) -> bool:
+        return version == self.asked()
+
+    def asked(self) -> str:
+        if self.served is None:
+            raise InferenceUnavailable("away")
+        return self.served
 
     async def vocabulary(self, version: str) -> tuple[str, ...]:
+        if version != self.served:
+            raise InferenceUnavailable(f"version {version} is not found")
         return ("milk", "bread")
 
 
-def make_serving(server: Server) -> Serving:
-    return Serving(server, Proposer(server), Forecaster(server), versions={}, retry_s=0.0)
+@dataclass
+class Served:
+    """Serving over *server*, and what it gives versions to."""
+
+    server: Server
+    versions: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.proposer, self.forecaster = Proposer(self.server), Forecaster(self.server)
+        self.serving = Serving(
+            self.server, self.proposer, self.forecaster, versions=self.versions, retry_s=0.0
+        )
+
+    def in_use(self) -> tuple[str | None, str]:
+        vocabulary = self.proposer.vocabulary
+        return vocabulary.version if vocabulary else None, self.forecaster.version
+
+
+@pytest_asyncio.fixture
+async def followed() -> AsyncIterator[Served]:
+    served = Served(Server())
+    following = asyncio.create_task(served.serving.follow())
+    await settled()
+    yield served
+    following.cancel()
 
 
 @pytest.mark.parametrize("failure", [InferenceUnavailable("away"), InferenceRejected("no")])
 async def test_warm_up_that_fails_is_tried_again(failure: InferenceError) -> None:
-    serving = make_serving(Server(failure, failure))
+    serving = Served(Server(failure, failure)).serving
 
     await serving.until_ready()
 
     assert serving.ready
+
+
+async def test_redeployed_version_is_taken_up_when_the_old_one_is_gone(followed: Served) -> None:
+    assert followed.in_use() == ("1", "1")
+
+    followed.server.served = "2"
+    await settled()
+
+    assert followed.in_use() == ("2", "2")
+
+
+async def test_server_that_is_away_keeps_the_versions_in_use(followed: Served) -> None:
+    followed.server.served = None
+    await settled()
+
+    assert followed.in_use() == ("1", "1")
+    assert followed.serving.ready
+
+
+async def test_pinned_version_that_is_gone_is_waited_for() -> None:
+    served = Served(Server(), {"recommender": "1", "forecaster": "1"})
+    following = asyncio.create_task(served.serving.follow())
+    await settled()
+
+    served.server.served = "2"
+    await settled()
+    ready_without_it = served.serving.ready
+    served.server.served = "1"
+    await settled()
+    following.cancel()
+
+    assert not ready_without_it
+    assert served.in_use() == ("1", "1")
