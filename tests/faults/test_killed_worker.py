@@ -18,6 +18,7 @@ from tests.harness.judging import losses
 from tests.harness.load import send_over
 from tests.harness.store import Store
 from tests.harness.trade import opening, trade
+from tests.harness.waiting import until
 from tests.harness.worker import Worker
 
 pytestmark = [pytest.mark.broker, pytest.mark.triton, pytest.mark.slow]
@@ -28,13 +29,16 @@ N_KILLS = 2
 def test_a_worker_killed_in_mid_stream_loses_nothing_and_folds_nothing_twice(
     store: Store, triton: str, tmp_path: Path
 ) -> None:
+    """It answers event by event, so that many rows wait, and dies between two commits."""
     chance = random.Random(11)
     sent = store.publish(*opening(chance))
     for _ in range(N_KILLS):
-        with Worker(tmp_path, store.bootstrap, triton=triton) as worker:
+        with Worker(tmp_path, store.bootstrap, triton=triton, conflate=False) as worker:
             worker.wait_ready()
-            sent += send_over(store, trade(chance, 1500), 1.0)
-            sent += send_over(store, trade(chance, 1500), 0)
+            sent += send_over(store, trade(chance, 1000), 1.0)
+            store.settle()
+            sent += send_over(store, trade(chance, 2500), 0)
+            wait_for_a_commit(store)
             worker.kill()
             store.read()
             assert store.uncommitted(), "it was killed too late: nothing was in flight"
@@ -42,6 +46,11 @@ def test_a_worker_killed_in_mid_stream_loses_nothing_and_folds_nothing_twice(
         store.settle()
 
     assert losses(store, sent) == []
+
+
+def wait_for_a_commit(store: Store) -> None:
+    before = store.committed()
+    until(lambda: store.committed() != before, "some of it is committed")
 
 
 def test_an_alert_cut_off_by_a_kill_still_comes(
