@@ -66,7 +66,7 @@ class Answers:
             if (refusal := scores.refused.get(i)) is not None:
                 records += self._refused(row.payload, refusal)
                 continue
-            answer = self._decide(row.payload, scores.candidates.get(i), scores, now_ms)
+            answer = self._decide(row.payload, i, scores, now_ms)
             published[answer.strategy, str(answer.degraded).lower()] += 1
             partition = partition_for(row.key, self._n_partitions)
             records.append(OutRecord(RECOMMENDATIONS.name, partition, row.key, encode(answer)))
@@ -84,11 +84,9 @@ class Answers:
             self._telemetry.recommendations.labels(*labels).inc(n_answers)
         self._telemetry.answer_seconds.observe(max(0, self._clock() - appended_ms) / 1000)
 
-    def _decide(
-        self, visit: Visit, candidates: Candidates | None, scores: Proposals, now_ms: int
-    ) -> Recommendation:
+    def _decide(self, visit: Visit, place: int, scores: Proposals, now_ms: int) -> Recommendation:
         session, covers = visit.session, visit.covers()
-        chosen, strategy = self._choose(visit, candidates)
+        chosen, strategy = self._choose(visit, scores.candidates.get(place))
         by_model = strategy == "session_transformer"
         return Recommendation(
             recommendation_id=recommendation_id(visit.visitor_id, covers),
@@ -98,7 +96,7 @@ class Answers:
             strategy=strategy,
             model=RECOMMENDER.name if by_model else "counts",
             model_version=scores.version if by_model else "",
-            degraded=scores.degraded,
+            degraded=scores.is_degraded(place),
             created_at_ms=now_ms,
             as_of_ms=session.updated_at_ms,
             simulated=visit.simulated,

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import compress
+
+import numpy as np
+import structlog
+from numpy.typing import NDArray
 
 from stream.domain.sessions import product_history
 from stream.errors import InferenceRejected, InferenceUnavailable
@@ -11,6 +16,8 @@ from stream.model_specs import RECOMMENDER
 from stream.pipeline.scoring import Vocabulary, encode_sessions, infer_rows
 from stream.pipeline.visits import Visit
 from stream.ports import Inference, Tensors
+
+log = structlog.get_logger(__name__)
 
 #: Product and score, best first.
 Candidates = list[tuple[str, float]]
@@ -24,13 +31,19 @@ class Proposals:
         version: Version of the model; empty when it was away.
         candidates: By row; a row without any product the model knows is absent.
         refused: By row; the model refused this row even alone.
-        degraded: Whether the model was away.
+        not_finite: Rows whose scores are no numbers.
+        degraded: Whether the model was away, or answered with what is not in its vocabulary.
     """
 
     version: str = ""
     candidates: Mapping[int, Candidates] = field(default_factory=dict)
     refused: Mapping[int, InferenceRejected] = field(default_factory=dict)
+    not_finite: frozenset[int] = frozenset()
     degraded: bool = False
+
+    def is_degraded(self, row: int) -> bool:
+        """Whether *row* must be answered from counts although the model may know its products."""
+        return self.degraded or row in self.not_finite
 
 
 class Proposer:
@@ -66,16 +79,42 @@ class Proposer:
         outputs, accepted, refused = await infer_rows(
             self._inference, RECOMMENDER, vocabulary.version, histories, encode=encode
         )
-        candidates: dict[int, Candidates] = {}
-        if accepted:
-            ids, scores = outputs["candidates"].tolist(), outputs["scores"].tolist()
-            product_ids = vocabulary.product_ids
-            for place, of_row, scores_of_row in zip(accepted, ids, scores, strict=True):
-                named = [product_ids[index - 1] for index in of_row]
-                candidates[rows[place]] = list(zip(named, scores_of_row, strict=True))
-        return Proposals(
-            vocabulary.version, candidates, {rows[place]: error for place, error in refused}
+        refusals = {rows[place]: error for place, error in refused}
+        if not accepted:
+            return Proposals(vocabulary.version, refused=refusals)
+        ids, scores = outputs["candidates"], outputs["scores"]
+        if ids.min() < 1 or ids.max() > len(vocabulary.product_ids):
+            self._mistrust(vocabulary, ids)
+            return Proposals(refused=refusals, degraded=True)
+        finite = np.isfinite(scores).all(axis=1)
+        asked = [rows[place] for place in accepted]
+        named = _named(vocabulary, ids, scores)
+        not_finite = frozenset(compress(asked, ~finite))
+        if not_finite:
+            log.warning("scores_not_finite", rows=len(not_finite), version=vocabulary.version)
+        candidates = dict(compress(zip(asked, named, strict=True), finite))
+        return Proposals(vocabulary.version, candidates, refusals, not_finite)
+
+    def _mistrust(self, vocabulary: Vocabulary, ids: NDArray[np.int64]) -> None:
+        """Forget *vocabulary*: the version that answers has another one, which is then read."""
+        log.warning(
+            "candidates_not_in_vocabulary",
+            version=vocabulary.version,
+            expected=f"1 to {len(vocabulary.product_ids)}",
+            got=f"{ids.min()} to {ids.max()}",
         )
+        if self.vocabulary is vocabulary:
+            self.vocabulary = None
+
+
+def _named(
+    vocabulary: Vocabulary, ids: NDArray[np.int64], scores: NDArray[np.float32]
+) -> list[Candidates]:
+    product_ids = vocabulary.product_ids
+    return [
+        list(zip([product_ids[index - 1] for index in of_row], scores_of_row, strict=True))
+        for of_row, scores_of_row in zip(ids.tolist(), scores.tolist(), strict=True)
+    ]
 
 
 def _is_known(history: Sequence[str], vocabulary: Vocabulary) -> bool:

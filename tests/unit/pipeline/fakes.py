@@ -88,9 +88,10 @@ class Owned:
 
 @dataclass
 class Model:
-    """Answers every row; *refuse* and *fail* say which requests get an error instead."""
+    """Answers every row; *refuse* says which requests get an error, *alter* spoils answers."""
 
     refuse: Callable[[Tensors], Exception | None] = lambda _: None
+    alter: Callable[[Tensors], Tensors] = lambda outputs: outputs
     requests: list[tuple[str, str, int]] = field(default_factory=list)
 
     async def infer(self, spec: ModelSpec, version: str, inputs: Tensors) -> Tensors:
@@ -98,7 +99,7 @@ class Model:
         self.requests.append((spec.name, version, n_rows))
         if (error := self.refuse(inputs)) is not None:
             raise error
-        return _ANSWERS[spec.name](n_rows)
+        return self.alter(_ANSWERS[spec.name](n_rows))
 
 
 def _candidates(n_rows: int) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import msgspec
+import numpy as np
 import pytest
 
 from stream.codec import HISTORY_HEADER, encode
@@ -300,6 +301,42 @@ async def test_refused_visitor_is_dead_lettered_and_the_others_are_answered(
     assert [dict(letter.headers)["dl-reason"] for letter in letters] == [b"RefusedRow"]
     assert {answer.visitor_id for answer in pipeline.answers()} == {"v0", "v1", "v3", "v4"}
     assert is_complete(batch)
+
+
+async def test_visitor_whose_scores_are_no_numbers_is_answered_degraded(
+    pipeline: Pipeline,
+) -> None:
+    def spoil(outputs: Tensors) -> Tensors:
+        outputs["scores"][0] = np.nan
+        return outputs
+
+    pipeline.model.alter = spoil
+    visits = [make_view(0, product_id="p1"), make_view(1, product_id="p2", visitor_id="bob")]
+
+    await pipeline.take(batch_of(EVENTS.name, [record(event, i) for i, event in enumerate(visits)]))
+
+    assert {answer.visitor_id: answer.degraded for answer in pipeline.answers()} == {
+        "ann": True,
+        "bob": False,
+    }
+
+
+@pytest.mark.parametrize("candidate", [-1, 0, N_CANDIDATES + 1])
+async def test_candidates_that_are_not_in_the_vocabulary_degrade_and_it_is_read_again(
+    pipeline: Pipeline, candidate: int
+) -> None:
+    def replace(outputs: Tensors) -> Tensors:
+        outputs["candidates"][0, 0] = candidate
+        return outputs
+
+    pipeline.model.alter = replace
+
+    await pipeline.take(batch_of(EVENTS.name, views(0)))
+
+    assert [(answer.degraded, answer.strategy) for answer in pipeline.answers()] == [
+        (True, "trending")
+    ]
+    assert pipeline.proposer.vocabulary is None
 
 
 async def test_batch_of_a_partition_that_is_not_ours_is_left_alone(pipeline: Pipeline) -> None:
