@@ -13,6 +13,7 @@ from stream.domain.events import (
     OrdersEvent,
     StockEvent,
     StockLevelEvent,
+    StockLevelSet,
     StockMovement,
     VisitorEvent,
 )
@@ -96,8 +97,11 @@ def not_after(event: Dated, latest_ms: int) -> Dated:
     """Return *event* as of *latest_ms* at the latest: a clock that runs ahead must not win.
 
     Pass the record's append time plus what clocks may differ by, so that the answer is the same
-    whenever the record is read.
+    whenever the record is read. A count's ``as_of_ms`` is held to the same: one of next year would
+    be the latest count until then.
     """
+    if isinstance(event, StockLevelSet) and (event.as_of_ms or 0) > latest_ms:
+        event = replace(event, as_of_ms=latest_ms)
     if event.occurred_at_ms <= latest_ms:
         return event
     return replace(event, occurred_at_ms=latest_ms)

@@ -137,6 +137,16 @@ def test_future_is_cut_to_what_clocks_may_differ_by() -> None:
     assert not_after(event, NOON_MS + 100) is event
 
 
+@pytest.mark.parametrize(
+    ("as_of_ms", "expected_ms"),
+    [(NOON_MS + 100, NOON_MS + 60), (NOON_MS + 60, NOON_MS + 60), (None, None)],
+)
+def test_count_as_of_the_future_is_cut_as_well(
+    as_of_ms: int | None, expected_ms: int | None
+) -> None:
+    assert not_after(make_level(as_of_ms=as_of_ms), NOON_MS + 60).as_of_ms == expected_ms
+
+
 def test_record_with_another_key_is_noticed() -> None:
     assert has_own_key(Record(b"", key=b"ann"), make_view())
     assert not has_own_key(Record(b"", key=b"bob"), make_view())
