@@ -30,9 +30,11 @@ class Publisher(Protocol):
 
 
 class BulkProducer:
-    """Confirms records in bulk, in order per partition.
+    """Confirms records in bulk, in order per partition and without a gap.
 
-    Concurrent calls to :meth:`publish` take their turn per partition in the order of the calls.
+    Concurrent calls to :meth:`publish` take their turn per partition in the order of the calls, and
+    a record batch is sent when the one before it is confirmed. After a failure the partition takes
+    nothing more: whoever reads it takes a record for a sign that all before it are there.
     Records are stamped when they are handed over: append time, never event time.
     """
 
@@ -68,6 +70,7 @@ class BulkProducer:
         self._max_batch_bytes = max_batch_bytes
         self._delivery_timeout_s = delivery_timeout_s
         self._turns: defaultdict[tuple[str, int], asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._failed: set[tuple[str, int]] = set()
         self._producer: AIOKafkaProducer | None = None
 
     async def start(self) -> None:
@@ -88,6 +91,7 @@ class BulkProducer:
     async def stop(self) -> None:
         """Flush, for no longer than a delivery may take, and disconnect."""
         producer, self._producer = self._producer, None
+        self._failed.clear()
         if producer is not None:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(producer.stop(), self._delivery_timeout_s)
@@ -96,7 +100,8 @@ class BulkProducer:
         """Return when the broker has confirmed all *records*; none is sent twice by this call.
 
         Raises:
-            PublishFailed: Some were not confirmed; the other partitions' records may well be.
+            PublishFailed: Some were not confirmed; the other partitions' records may well be. Every
+                later record for a partition that failed raises it too.
         """
         by_partition: defaultdict[tuple[str, int], list[OutRecord]] = defaultdict(list)
         for record in records:
@@ -131,6 +136,8 @@ class BulkProducer:
             async with asyncio.timeout(self._delivery_timeout_s):
                 await self._send_in_turn(topic, partition, records)
         except TimeoutError as error:
+            # Also when it was not its turn yet: what comes after it must not be appended.
+            self._failed.add((topic, partition))
             raise PublishFailed(
                 f"{where}: {len(records)} records not confirmed in {self._delivery_timeout_s} s"
             ) from error
@@ -138,22 +145,26 @@ class BulkProducer:
             raise PublishFailed(f"{where}: {len(records)} records refused: {error!r}") from error
 
     async def _send_in_turn(self, topic: str, partition: int, records: list[OutRecord]) -> None:
-        """Queue all batches under the partition's lock, which is fair, then await them without it."""
+        """Send one batch after the other under the partition's lock, which is fair."""
         producer = self._connected()
-        async with self._turns[topic, partition]:
-            n_partitions = len(await producer.partitions_for(topic))
-            if partition >= n_partitions:
-                raise PublishFailed(
-                    f"{topic}[{partition}]: the topic has {n_partitions} partitions"
-                )
-            batches = list(self._batches(producer, records))
-            deliveries = [
-                await producer.send_batch(batch, topic, partition=partition) for batch in batches
-            ]
-        # All are awaited, also after a failure: an exception that nobody fetches is logged by asyncio.
-        for outcome in await asyncio.gather(*deliveries, return_exceptions=True):
-            if isinstance(outcome, BaseException):
-                raise outcome
+        where = topic, partition
+        async with self._turns[where]:
+            if where in self._failed:
+                raise PublishFailed(f"{topic}[{partition}]: an earlier publish to it failed")
+            try:
+                await self._check_exists(producer, topic, partition)
+                for batch in list(self._batches(producer, records)):
+                    # Not queued before: aiokafka would append it although this one fails.
+                    await (await producer.send_batch(batch, topic, partition=partition))
+            except Exception:
+                self._failed.add(where)
+                raise
+
+    @staticmethod
+    async def _check_exists(producer: AIOKafkaProducer, topic: str, partition: int) -> None:
+        n_partitions = len(await producer.partitions_for(topic))
+        if partition >= n_partitions:
+            raise PublishFailed(f"{topic}[{partition}]: the topic has {n_partitions} partitions")
 
     def _batches(
         self, producer: AIOKafkaProducer, records: list[OutRecord]

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -33,6 +36,28 @@ async def read_all(bootstrap: str, topic: str, n_records: int) -> dict[int, list
                     values.setdefault(tp.partition, []).extend(r.value for r in records)
     finally:
         await consumer.stop()
+    return values
+
+
+@contextmanager
+def frozen(broker: EmbeddedBroker) -> Iterator[None]:
+    os.kill(broker.child.pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(broker.child.pid, signal.SIGCONT)
+
+
+async def read_until(bootstrap: str, topic: str, last: bytes) -> list[bytes]:
+    """The values of partition 0 up to *last*."""
+    values: list[bytes] = []
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, auto_offset_reset="earliest")
+    await consumer.start()
+    consumer.assign([TopicPartition(topic, 0)])
+    async with asyncio.timeout(20):
+        while not values or values[-1] != last:
+            values.append((await consumer.getone()).value)
+    await consumer.stop()
     return values
 
 
@@ -85,7 +110,7 @@ async def test_records_beyond_one_batch_go_out_in_several(
 async def test_over_sized_record_is_refused_with_its_size_and_nothing_is_sent(
     bootstrap: str, new_topic: Callable[[int], str]
 ) -> None:
-    topic = new_topic(1)
+    topic = new_topic(2)
     small = BulkProducer([bootstrap], client_id="test", max_batch_bytes=1_000)
     await small.start()
 
@@ -94,11 +119,39 @@ async def test_over_sized_record_is_refused_with_its_size_and_nothing_is_sent(
             await small.publish(
                 [OutRecord(topic, 0, None, b"good"), OutRecord(topic, 0, None, b"x" * 1_200)]
             )
-        await small.publish([OutRecord(topic, 0, None, b"next")])
+        await small.publish([OutRecord(topic, 1, None, b"elsewhere")])
+        with pytest.raises(PublishFailed, match=rf"{topic}\[0\]: an earlier publish to it failed"):
+            await small.publish([OutRecord(topic, 0, None, b"next")])
     finally:
         await small.stop()
 
-    assert await read_all(bootstrap, topic, 1) == {0: [b"next"]}
+    assert await read_all(bootstrap, topic, 1) == {1: [b"elsewhere"]}
+
+
+async def test_after_a_failure_nothing_later_is_appended(tmp_path: Path) -> None:
+    broker = EmbeddedBroker(tmp_path)
+    broker.start()
+    topic = "test.topic.v1"
+    create_topics([broker.bootstrap], [Topic(topic, 1, replication=1)])
+    hasty = BulkProducer(
+        [broker.bootstrap], client_id="test", max_batch_bytes=1_000, delivery_timeout_s=1
+    )
+    await hasty.start()
+    await hasty.publish([OutRecord(topic, 0, None, b"first")])
+
+    with frozen(broker), pytest.raises(PublishFailed, match="99 records not confirmed in 1 s"):
+        await hasty.publish([OutRecord(topic, 0, None, b"%0100d" % n) for n in range(99)])
+    with pytest.raises(PublishFailed, match="an earlier publish to it failed"):
+        await hasty.publish([OutRecord(topic, 0, None, b"later")])
+    await hasty.stop()
+
+    await hasty.start()
+    await hasty.publish([OutRecord(topic, 0, None, b"last")])
+    values = await read_until(broker.bootstrap, topic, b"last")
+    await hasty.stop()
+    broker.stop()
+    one_batch = [b"%0100d" % n for n in range(8)]
+    assert values in ([b"first", b"last"], [b"first", *one_batch, b"last"])
 
 
 async def test_missing_partition_is_refused(
