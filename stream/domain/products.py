@@ -30,6 +30,8 @@ from stream.domain.outputs import AlertKind, ProductState, Severity
 
 #: Changes remembered since the last count; older ones are merged beyond it.
 MAX_CHANGES = 256
+#: Epochs of the orders topic remembered for each of its partitions.
+MAX_EPOCHS = 2
 #: Products that a product remembers being bought with.
 MAX_BOUGHT_WITH = 20
 #: Of products bought with this one, how many every worker is told.
@@ -48,7 +50,7 @@ class Level(Struct, frozen=True, array_like=True, order=True, gc=False):
 
 
 class OriginMark(Struct, frozen=True, array_like=True, order=True, gc=False):
-    """The last order line folded in from one partition of the orders topic."""
+    """The last order line folded in from one partition and epoch of the orders topic."""
 
     partition: int
     epoch: int
@@ -86,7 +88,8 @@ class Product(Struct, frozen=True, array_like=True):
         demand: Units sold a day less those returned, in day order; days without either are absent.
         known_since_day: First day anything happened to it.
         bought_with: Products of the same orders and how often, most often first.
-        origins: Last movement folded in per partition of the orders topic, sorted.
+        origins: Last movement folded in per partition of the orders topic, for each of the last
+            epochs, latest last: their movements share a topic that is re-created less often.
         applied: How far the stock levels topic was folded.
         updated_at_ms: Time of the latest event folded in.
     """
@@ -138,11 +141,10 @@ def apply_movement(product: Product, movement: StockMovement) -> Product:
     mark = OriginMark(*_origin(movement))
     if is_repeat(product, movement):
         return product
-    others = (other for other in product.origins if other.partition != mark.partition)
     at_ms, units = movement.occurred_at_ms, movement.units
     product = replace(
         product,
-        origins=tuple(sorted((*others, mark))),
+        origins=_marked(product.origins, mark),
         demand=days.add_units(product.demand, day_of(at_ms), -units),
         bought_with=_bought_with(product, movement),
     )
@@ -155,8 +157,8 @@ def is_repeat(product: Product, movement: StockMovement) -> bool:
     """Whether *movement*, or a later line of its origin partition and epoch, was folded."""
     partition, epoch, offset, line = _origin(movement)
     for mark in product.origins:
-        if mark.partition == partition:
-            return mark.epoch == epoch and (offset, line) <= (mark.offset, mark.line)
+        if mark.partition == partition and mark.epoch == epoch:
+            return (offset, line) <= (mark.offset, mark.line)
     return False
 
 
@@ -222,6 +224,19 @@ def product_state(product: Product, now_ms: int) -> ProductState:
 def _origin(movement: StockMovement) -> tuple[int, int, int, int]:
     origin = movement.origin
     return origin.partition, origin.epoch, origin.offset, origin.line
+
+
+def _marked(origins: tuple[OriginMark, ...], mark: OriginMark) -> tuple[OriginMark, ...]:
+    """Put *mark* in; an epoch's number says nothing of its age, so its place does."""
+    of_partition = {other.epoch: other for other in origins if other.partition == mark.partition}
+    of_partition[mark.epoch] = mark
+    others = [other for other in origins if other.partition != mark.partition]
+    kept = [*of_partition.values()][-MAX_EPOCHS:]
+    return tuple(sorted((*others, *kept), key=_partition))
+
+
+def _partition(mark: OriginMark) -> int:
+    return mark.partition
 
 
 def _difference(event: StockReceived | StockAdjusted) -> int:

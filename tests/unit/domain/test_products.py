@@ -189,6 +189,27 @@ def test_origin_partitions_and_epochs_are_counted_apart() -> None:
     assert units_sold(product, TODAY, TODAY) == 3
 
 
+def test_movements_redelivered_over_a_re_creation_of_their_topic_change_nothing() -> None:
+    movements = [
+        make_movement(8, epoch=7),
+        make_movement(9, epoch=7),
+        make_movement(0, epoch=3),
+        make_movement(0, partition=1, epoch=3),
+    ]
+    once = fold(movements)
+
+    again = fold(movements, once)
+
+    assert again is once
+    assert on_hand(once) == -4
+
+
+def test_only_the_last_epochs_of_an_origin_are_remembered() -> None:
+    product = fold([make_movement(5, epoch=epoch) for epoch in (9, 4, 6)])
+
+    assert [mark.epoch for mark in product.origins] == [4, 6]
+
+
 def test_redelivered_receipt_is_counted_once() -> None:
     once = fold([(make_level(10), levels_at(0)), received(1, 20)])
 
