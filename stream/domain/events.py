@@ -26,7 +26,7 @@ Difference = Annotated[int, Meta(ge=-1_000_000, le=1_000_000, description="Signe
 Days = Annotated[float, Meta(ge=0, le=365)]
 
 
-class Item(Struct, frozen=True, omit_defaults=True):
+class Item(Struct, frozen=True, gc=False, omit_defaults=True):
     """One product in a list, a cart or an order."""
 
     product_id: Id
@@ -44,7 +44,7 @@ Items = Annotated[tuple[Item, ...], Meta(min_length=1, max_length=500)]
 ShownItems = Annotated[tuple[Item, ...], Meta(max_length=500)]
 
 
-class StoreEvent(Struct, frozen=True, omit_defaults=True, tag_field="type", kw_only=True):
+class StoreEvent(Struct, frozen=True, gc=False, omit_defaults=True, tag_field="type", kw_only=True):
     """What every event carries."""
 
     event_id: Id

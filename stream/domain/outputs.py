@@ -27,7 +27,7 @@ Count = Annotated[int, Meta(ge=0)]
 Amount = Annotated[float, Meta(ge=0)]
 
 
-class Cover(Struct, frozen=True):
+class Cover(Struct, frozen=True, gc=False):
     """The records of one partition that an output answers, first and last included."""
 
     topic: str
@@ -36,7 +36,7 @@ class Cover(Struct, frozen=True):
     last_offset: Count
 
 
-class RecommendedItem(Struct, frozen=True):
+class RecommendedItem(Struct, frozen=True, gc=False):
     """One product of a recommendation. Scores order the items of one answer and mean no more."""
 
     rank: Rank
@@ -46,7 +46,7 @@ class RecommendedItem(Struct, frozen=True):
     name: str | None = None
 
 
-class Recommendation(Struct, frozen=True, kw_only=True):
+class Recommendation(Struct, frozen=True, gc=False, kw_only=True):
     """What to show a visitor next.
 
     Attributes:

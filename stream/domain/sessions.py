@@ -85,7 +85,7 @@ class Interaction(Struct, frozen=True, array_like=True, order=True, gc=False):
     quantity: int = 1
 
 
-class Session(Struct, frozen=True, array_like=True):
+class Session(Struct, frozen=True, array_like=True, gc=False):
     """What is remembered of one visitor.
 
     Attributes:
@@ -218,7 +218,7 @@ def latest_products(session: Session, n_products: int) -> list[str]:
     return latest
 
 
-def _id_of(event: SessionEvent) -> int:
+def _id_of(event: SessionEvent) -> bytes:
     """An order is completed once, so its id tells; other events of one order may be partial."""
     if type(event) is OrderCompleted:
         return memory.fingerprint(f"order_completed/{event.order_id}")

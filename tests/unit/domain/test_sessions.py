@@ -149,7 +149,7 @@ def test_ids_are_remembered_within_a_bound() -> None:
     views = [(make_view(i), clicks_at(i)) for i in range(RECENT_IDS + 1)]
     session = fold(views)
 
-    assert len(session.applied[0].recent_ids) == RECENT_IDS
+    assert len(session.applied[0].recent_ids) == RECENT_IDS * 8
     assert is_resend(session, make_view(1), clicks_at(900))
     assert not is_resend(session, make_view(0), clicks_at(900))
 
