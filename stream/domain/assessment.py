@@ -64,6 +64,7 @@ class Assessment(Struct, frozen=True, kw_only=True):
 
     product_id: str
     name: str | None
+    known_since_day: int | None
     kind: Literal["none", "out_of_stock", "stockout_risk"]
     severity: Severity
     is_safe: bool
@@ -86,6 +87,7 @@ def assess(
     return Assessment(
         product_id=product.product_id,
         name=product.name,
+        known_since_day=product.known_since_day,
         kind=kind,
         severity=_severity(kind, figures),
         is_safe=kind == "none" and (available(product) <= 0 or _has_margin(figures, policy)),

@@ -165,9 +165,9 @@ def recommendation_id(visitor_id: str, covers: Sequence[Cover]) -> str:
     return _digest([visitor_id, *ranges])
 
 
-def alert_id(product_id: str, episode: int) -> str:
-    """Return the id of a product's *episode*-th shortage."""
-    return _digest([product_id, str(episode)])
+def alert_id(product_id: str, known_since_day: int, episode: int) -> str:
+    """Return the id of the *episode*-th shortage of a product known since a day."""
+    return _digest([product_id, str(known_since_day), str(episode)])
 
 
 def _digest(parts: Sequence[str]) -> str:

@@ -64,6 +64,8 @@ class AlertState(Struct, frozen=True, array_like=True, gc=False):
     Attributes:
         episode: Ordinal of the shortage, from 1; it stays when the shortage is resolved, so that
             the next one gets another id.
+        known_since_day: That of the product when the shortage began. A product that was forgotten
+            counts its shortages from 1 again, and only this tells the two counts apart.
         revision: Ordinal of the last message about it, from 1.
         stock_out_day: P90 stock-out day of that message, days since the Unix epoch.
     """
@@ -75,6 +77,7 @@ class AlertState(Struct, frozen=True, array_like=True, gc=False):
     severity: Severity
     opened_at_ms: int
     stock_out_day: int | None = None
+    known_since_day: int = 0
 
 
 class Product(Struct, frozen=True, array_like=True):

@@ -78,7 +78,7 @@ def _message(
 ) -> StockAlert:
     occurred_at_ms, created_at_ms = at
     return StockAlert(
-        alert_id=alert_id(assessment.product_id, state.episode),
+        alert_id=alert_id(assessment.product_id, state.known_since_day, state.episode),
         product_id=assessment.product_id,
         name=assessment.name,
         kind=state.kind,
@@ -129,6 +129,7 @@ def _opened(
         severity=assessment.severity,
         opened_at_ms=now_ms,
         stock_out_day=assessment.stock_out_day,
+        known_since_day=assessment.known_since_day or 0,
     )
 
 

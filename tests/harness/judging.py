@@ -63,6 +63,9 @@ def _unsaid(store: Store) -> Iterator[str]:
     said = {(alert.alert_id, alert.revision) for alert in store.alerts()}
     for (_, product_id), product in store.products().items():
         state = product.alert
-        for revision in range(1, state.revision + 1 if state else 0):
-            if state and (alert_id(product_id, state.episode), revision) not in said:
+        if state is None:
+            continue
+        id_ = alert_id(product_id, state.known_since_day, state.episode)
+        for revision in range(1, state.revision + 1):
+            if (id_, revision) not in said:
                 yield f"{product_id}: revision {revision} of shortage {state.episode} is not said"

@@ -277,6 +277,28 @@ def test_next_shortage_is_another_alert() -> None:
     assert second.alert_id != first.alert_id
 
 
+def test_shortage_of_a_product_that_was_forgotten_meanwhile_is_another_alert() -> None:
+    before = assess(shelf(0), wanted(2), TODAY, POLICY)
+    forgotten = Product("milk")
+    level = make_level(0, occurred_at_ms=NOON_MS + 100 * DAY_MS)
+    sale = make_movement(1, occurred_at_ms=NOON_MS + 100 * DAY_MS)
+    known_anew = apply_movement(apply_level(forgotten, level, levels_at(9)), sale)
+
+    _, first = opened(before)
+    _, second = opened(assess(known_anew, wanted(2), TODAY + 100, POLICY))
+
+    assert second.alert_id != first.alert_id
+
+
+def test_id_does_not_depend_on_when_the_shortage_was_noticed() -> None:
+    _, first = tell(None, assessed(0))
+    _, again = tell(None, assessed(0), day=1)
+
+    assert first is not None
+    assert again is not None
+    assert again.alert_id == first.alert_id
+
+
 def test_severity_that_eases_is_not_told() -> None:
     state, _ = opened(assessed(15, spread=0.25))
 

