@@ -17,7 +17,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from stream.domain.outputs import Severity, StockFigures
-from stream.domain.products import Product, available, demand_window, is_counted, on_hand
+from stream.domain.products import Product, available, demand_window, inbound, is_counted, on_hand
 from stream.model_specs import HORIZON_DAYS, QUANTILES
 
 _EPOCH = date(1970, 1, 1)
@@ -109,15 +109,14 @@ def _figures(
     median = cumulative[:, _MEDIAN]
     high = cumulative[:, QUANTILES.index(policy.service_level)]
     expected = _wanted(cumulative.mean(axis=1), protection)
-    units, level = available(product), product.level
-    inbound = level.inbound if level is not None else 0
+    units, level, on_the_way = available(product), product.level, inbound(product)
     daily = expected / protection if protection > 0 else float(cumulative[0].mean())
     order_up_to = _wanted(high, protection + policy.order_days)
     reorder_point = ceil(_wanted(high, protection) - _EPSILON)
     return StockFigures(
         on_hand=on_hand(product),
         reserved=level.reserved if level is not None else 0,
-        inbound=inbound,
+        inbound=on_the_way,
         daily_demand=round(daily, 3),
         lead_time_days=lead,
         review_days=policy.review_days,
@@ -127,7 +126,7 @@ def _figures(
         stock_out_date_p90=_date(_stock_out_day(high, units, today)),
         reorder_point=reorder_point,
         safety_stock=max(0, reorder_point - round(expected)),
-        suggested_quantity=max(0, ceil(order_up_to - _EPSILON) - units - inbound),
+        suggested_quantity=max(0, ceil(order_up_to - _EPSILON) - units - on_the_way),
         revenue_at_risk_per_day=None if product.price is None else round(daily * product.price, 2),
     )
 

@@ -78,7 +78,7 @@ class StockFigures(Struct, frozen=True, kw_only=True):
     Attributes:
         on_hand: Units on the shelf; below 0 is oversold.
         reserved: Of these, set aside at the last count: not for sale.
-        inbound: Ordered and on the way at the last count.
+        inbound: Ordered and on the way at the last count, without what was received since.
         daily_demand: Expected units a day until a reorder could arrive.
         review_days: Days until somebody next looks, added to the lead time.
         days_of_cover_p50: Days the shelf lasts at median demand; null beyond the horizon asked.

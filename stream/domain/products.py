@@ -88,6 +88,7 @@ class Product(Struct, frozen=True, array_like=True):
         level: The latest count, None until there is one: then nothing is known of the shelf.
         changes: Units sold, received or corrected after that count, summed per millisecond, in
             time order.
+        received: Of these, what was received: it is no longer on the way.
         demand: Units sold a day less those returned, in day order; days without either are absent.
         known_since_day: First day anything happened to it.
         bought_with: Products of the same orders and how often, most often first.
@@ -113,6 +114,7 @@ class Product(Struct, frozen=True, array_like=True):
     applied: tuple[Applied, ...] = ()
     updated_at_ms: int = 0
     alert: AlertState | None = None
+    received: Changes = ()
 
 
 # --- Folding -----------------------------------------------------------------------------------
@@ -133,6 +135,8 @@ def apply_level(product: Product, event: StockLevelEvent, source: Source) -> Pro
     product = _seen(_described(product, event), event.occurred_at_ms)
     if isinstance(event, StockLevelSet):
         return _counted(product, event, source)
+    if isinstance(event, StockReceived):
+        product = _arrived(product, event)
     return _changed(product, event.occurred_at_ms, _difference(event))
 
 
@@ -185,6 +189,12 @@ def is_counted(product: Product) -> bool:
 def available(product: Product) -> int:
     """Return units that can be sold: on hand without those set aside at the last count."""
     return on_hand(product) - (product.level.reserved if product.level is not None else 0)
+
+
+def inbound(product: Product) -> int:
+    """Return units on the way: those of the last count without what was received since."""
+    expected = product.level.inbound if product.level is not None else 0
+    return max(0, expected - sum(units for _, units in product.received))
 
 
 def is_sold_out(product: Product) -> bool:
@@ -291,11 +301,29 @@ def _counted(product: Product, event: StockLevelSet, source: Source) -> Product:
     )
     if product.level is not None and level < product.level:
         return product
-    return replace(product, level=level, changes=changes.after(product.changes, as_of_ms))
+    return replace(
+        product,
+        level=level,
+        changes=changes.after(product.changes, as_of_ms),
+        received=changes.after(product.received, as_of_ms),
+    )
+
+
+def _is_counted_in(product: Product, at_ms: int) -> bool:
+    """Whether the last count knows of what happened at *at_ms*."""
+    return product.level is not None and at_ms <= product.level.as_of_ms
+
+
+def _arrived(product: Product, event: StockReceived) -> Product:
+    at_ms = event.occurred_at_ms
+    if _is_counted_in(product, at_ms):
+        return product
+    received = changes.add(product.received, at_ms, event.quantity, MAX_CHANGES)
+    return replace(product, received=received)
 
 
 def _changed(product: Product, at_ms: int, units: int) -> Product:
-    if product.level is not None and at_ms <= product.level.as_of_ms:
+    if _is_counted_in(product, at_ms):
         return product
     return replace(product, changes=changes.add(product.changes, at_ms, units, MAX_CHANGES))
 

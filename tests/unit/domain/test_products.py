@@ -24,6 +24,7 @@ from stream.domain.products import (
     apply_movement,
     available,
     demand_window,
+    inbound,
     is_oversold,
     is_repeat,
     is_sold_out,
@@ -148,6 +149,26 @@ def test_units_set_aside_cannot_be_sold() -> None:
     assert on_hand(product) == 10
     assert available(product) == 0
     assert is_sold_out(product)
+
+
+def test_received_units_are_no_longer_on_the_way() -> None:
+    product = fold(
+        [
+            received(0, 9, at_ms=NOON_MS - 1),
+            received(1, 20),
+            (make_level(10, inbound=50), levels_at(2)),
+            received(3, 10),
+        ]
+    )
+
+    assert inbound(product) == 50 - 20 - 10
+
+
+def test_more_received_than_expected_leaves_nothing_on_the_way() -> None:
+    product = fold([(make_level(10, inbound=5), levels_at(0)), received(1, 20)])
+
+    assert inbound(product) == 0
+    assert on_hand(product) == 30
 
 
 def test_changes_are_bounded_and_their_sum_is_kept() -> None:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from stream.domain.demand import DAY_MS
+from stream.domain.events import StockReceived
 from stream.domain.outputs import StockAlert
 from stream.domain.products import AlertState, Product, apply_level, apply_movement
 from stream.domain.stock import Assessment, Forecast, StockPolicy, assess, transition
@@ -67,6 +68,18 @@ def test_figures_are_those_a_planner_works_out_by_hand() -> None:
     assert figures.stock_out_date_p90 == "2017-06-05"
     assert figures.suggested_quantity == 3 * (8 + 14) - 10 - 6
     assert figures.revenue_at_risk_per_day == 5.0
+
+
+def test_units_that_arrived_are_not_on_the_way_as_well() -> None:
+    delivery = StockReceived(
+        event_id="d", occurred_at_ms=NOON_MS + 1, product_id="milk", quantity=6
+    )
+    product = apply_level(shelf(10, inbound=6), delivery, levels_at(1))
+
+    figures = assess(product, wanted(2), TODAY, POLICY).figures
+
+    assert (figures.on_hand, figures.inbound) == (16, 0)
+    assert figures.suggested_quantity == 2 * (8 + 14) - 16
 
 
 def test_reorder_point_is_demand_over_the_lead_time_and_safety_stock() -> None:
