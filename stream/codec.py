@@ -43,6 +43,8 @@ _product_states: msgspec.json.Decoder[ProductState] = msgspec.json.Decoder(Produ
 
 #: Header of a record that is folded in without an answer: a store's past before it went live.
 HISTORY_HEADER = "history"
+#: The headers of such a record.
+HISTORY = ((HISTORY_HEADER, b"1"),)
 
 
 class DeadLetter(NamedTuple):

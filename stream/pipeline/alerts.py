@@ -24,7 +24,7 @@ from stream.pipeline.batcher import Batcher, Row
 from stream.pipeline.event_clock import EventClock
 from stream.pipeline.forecasts import Forecasted, Forecaster
 from stream.pipeline.intake import partition_for
-from stream.ports import Clock, OwnedStates, Publisher, States
+from stream.ports import Clock, Publisher, States
 from stream.state.products import dump, load
 from stream.telemetry import Telemetry
 from stream.topics import STOCK_ALERTS
@@ -32,10 +32,14 @@ from stream.topics import STOCK_ALERTS
 
 @dataclass(frozen=True, slots=True)
 class Concern:
-    """A product to look at, and the partition whose state knows it."""
+    """A product to look at, and the state that knew it when this was asked.
+
+    Not the number of its partition: that may be given back and owned anew meanwhile, and a
+    product read while its partition recovers is another one.
+    """
 
     product_id: str
-    partition: int
+    states: States
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +72,12 @@ class Alerts:
     """The work of a micro-batch of products.
 
     Args:
-        products: State by partition, keyed by product.
         n_partitions: Of the alerts topic.
         wall: Stamps messages; decisions go by *clock*.
     """
 
     def __init__(
         self,
-        products: OwnedStates,
         forecaster: Forecaster,
         publisher: Publisher,
         *,
@@ -85,7 +87,6 @@ class Alerts:
         n_partitions: int,
         wall: Clock,
     ) -> None:
-        self._products = products
         self._forecaster = forecaster
         self._publisher = publisher
         self._clock = clock
@@ -129,7 +130,7 @@ class Alerts:
         )
         if alert is None:
             return None
-        return Change(self._products[row.payload.partition], row.key, after, alert)
+        return Change(row.payload.states, row.key, after, alert)
 
     async def _publish(self, changes: Sequence[Change]) -> None:
         if not changes:
@@ -149,7 +150,7 @@ class Alerts:
             self._telemetry.alerts.labels(*labels).inc(n_alerts)
 
     def _product(self, row: Row[Concern]) -> Product:
-        return self._load(self._products[row.payload.partition], row.key)
+        return self._load(row.payload.states, row.key)
 
     def _load(self, states: States, key: bytes) -> Product:
         stored = states.get(key)

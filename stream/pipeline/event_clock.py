@@ -6,16 +6,29 @@ from stream.domain.demand import day_of
 
 
 class EventClock:
-    """The latest event time over all partitions of this worker; 0 until an event was seen."""
+    """The latest event time of each topic-partition that this worker reads."""
 
     def __init__(self) -> None:
         self.now_ms = 0
+        self._latest: dict[int, dict[str, int]] = {}
 
     @property
     def today(self) -> int:
-        """Days since the Unix epoch, UTC."""
+        """Day of the latest event anywhere: days since the Unix epoch, UTC."""
         return day_of(self.now_ms)
 
-    def observe(self, occurred_at_ms: int) -> None:
-        """Take note of an event; an earlier one changes nothing."""
+    def observe(self, topic: str, partition: int, occurred_at_ms: int) -> None:
+        """Take note of an event; an earlier one changes nothing, 0 stands for none."""
+        if not occurred_at_ms:
+            return
         self.now_ms = max(self.now_ms, occurred_at_ms)
+        by_topic = self._latest.setdefault(partition, {})
+        by_topic[topic] = max(by_topic.get(topic, 0), occurred_at_ms)
+
+    def settled_ms(self, partition: int) -> int:
+        """Return the time that every topic of *partition* has reached; 0 before any event.
+
+        What is old by it is old for the topic that lags most, as one does while a store's past is
+        read: a clock that only the fastest moves would expire what is still being told.
+        """
+        return min(self._latest.get(partition, {}).values(), default=0)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from stream.codec import decode_clickstream, decode_orders, encode, is_history
+from stream.codec import HISTORY, decode_clickstream, decode_orders, encode, is_history
 from stream.domain.applied import EVENTS_TOPIC, ORDERS_TOPIC, Source
 from stream.domain.events import OrderEvent, StockMovement
 from stream.domain.movements import movements_of
@@ -22,7 +22,7 @@ from stream.domain.sessions import (
     is_answered,
     is_resend,
 )
-from stream.kafka.records import InRecord, OutRecord, RecordBatch
+from stream.kafka.records import Headers, InRecord, OutRecord, RecordBatch
 from stream.pipeline.answers import RecommendationBatcher
 from stream.pipeline.batcher import Row
 from stream.pipeline.event_clock import EventClock
@@ -43,6 +43,8 @@ _NUMBERS = {EVENTS.name: EVENTS_TOPIC, ORDERS.name: ORDERS_TOPIC}
 
 #: A record, its event and where it stands.
 Fact = tuple[InRecord, SessionEvent, Source]
+#: A movement and the headers it is published with.
+Moved = tuple[StockMovement, Headers]
 
 
 class RecommendPipeline:
@@ -88,8 +90,9 @@ class RecommendPipeline:
         """
         states = self._sessions[batch.partition]
         intake = self._reader.take_in(batch, _DECODE[batch.topic])
-        movements: list[StockMovement] = []
+        movements: list[Moved] = []
         ticket = Ticket(batch)
+        self._observe(batch, intake.events)
         n_repeats = 0
         for visitor_id, facts in _by_visitor(batch, intake.events).items():
             key = visitor_id.encode()
@@ -97,7 +100,6 @@ class RecommendPipeline:
             visits, after = self._fold(batch, visitor_id, facts, before=before)
             if after is not before:
                 self._read.put(states, key, after)
-            self._clock.observe(after.updated_at_ms)
             n_repeats += _n_applied(before, facts)
             movements += _movements(after, facts)
             for visit in visits:
@@ -124,14 +126,16 @@ class RecommendPipeline:
         simulated = any(event.simulated for _, event in owed)
         return [Visit(visitor_id, after, records, simulated)], after
 
-    def _published(self, movements: list[StockMovement]) -> Iterator[OutRecord]:
+    def _observe(self, batch: RecordBatch, events: Sequence[tuple[InRecord, SessionEvent]]) -> None:
+        latest_ms = max((event.occurred_at_ms for _, event in events), default=0)
+        self._clock.observe(batch.topic, batch.partition, latest_ms)
+
+    def _published(self, movements: list[Moved]) -> Iterator[OutRecord]:
         """In the order of their origin, across visitors: products know repeats by it."""
-        for movement in sorted(
-            movements, key=lambda moved: (moved.origin.offset, moved.origin.line)
-        ):
+        for movement, headers in sorted(movements, key=_origin):
             key = movement.product_id.encode()
             partition = partition_for(key, self._n_partitions)
-            yield OutRecord(STOCK_MOVEMENTS.name, partition, key, encode(movement))
+            yield OutRecord(STOCK_MOVEMENTS.name, partition, key, encode(movement), headers)
 
 
 def _fold_one_by_one(
@@ -168,8 +172,14 @@ def _by_visitor(
     return facts
 
 
-def _movements(session: Session, facts: Sequence[Fact]) -> Iterator[StockMovement]:
-    """Order lines, but not those of an order that the store sent twice."""
-    for _, event, source in facts:
+def _movements(session: Session, facts: Sequence[Fact]) -> Iterator[Moved]:
+    """Order lines, but not those of an order that the store sent twice; the past stays the past."""
+    for record, event, source in facts:
         if isinstance(event, OrderEvent) and not is_resend(session, event, source):
-            yield from movements_of(event, source)
+            headers = HISTORY if is_history(record) else ()
+            yield from ((movement, headers) for movement in movements_of(event, source))
+
+
+def _origin(moved: Moved) -> tuple[int, int]:
+    origin = moved[0].origin
+    return origin.offset, origin.line

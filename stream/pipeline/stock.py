@@ -77,15 +77,15 @@ class StockPipeline:
         states = self._products[batch.partition]
         intake = self._reader.take_in(batch, _DECODE[batch.topic])
         effects, ticket, n_repeats = intake.dead, Ticket(batch), 0
-        for _, event in intake.events:
-            self._clock.observe(event.occurred_at_ms)
+        latest_ms = max((event.occurred_at_ms for _, event in intake.events), default=0)
+        self._clock.observe(batch.topic, batch.partition, latest_ms)
         for product_id, facts in _by_product(intake.events).items():
             key = product_id.encode()
             before, after, n_again = self._fold(batch, states, key, facts=facts)
             n_repeats += n_again
             effects += self._news(before, after, told=not n_again)
             if is_counted(after) and not all(is_history(record) for record, _ in facts):
-                self._batcher.add(Row(key, Concern(product_id, batch.partition), [ticket]))
+                self._batcher.add(Row(key, Concern(product_id, states), [ticket]))
         if n_repeats:
             self._telemetry.repeats.labels(batch.topic).inc(n_repeats)
         self._settling.settle(effects, states, ticket)
@@ -100,7 +100,7 @@ class StockPipeline:
             product = load(stored)
             effects += self._news(product, product, told=False)
             if is_counted(product):
-                self._batcher.add(Row(key, Concern(product.product_id, states.partition)))
+                self._batcher.add(Row(key, Concern(product.product_id, states)))
         self._settling.publish(effects)
 
     def _fold(

@@ -62,7 +62,7 @@ class Round:
         self._left: deque[tuple[int, bytes]] = deque()
 
     def tick(self) -> None:
-        """Visit the next keys; a new day starts over, so nothing waits behind a long round."""
+        """Visit the next keys; the round of another day begins when the last one is through."""
         if not self._left and self._clock.today > self._day:
             self._day = self._clock.today
             self._left.extend(self._keys())
@@ -72,6 +72,11 @@ class Round:
                 self._visit(self._store[partition], [key for _, key in keys])
             except PartitionRevoked:
                 continue
+
+    def restart(self) -> None:
+        """Begin anew: other partitions are owned now, and nobody visited their keys today."""
+        self._day = 0
+        self._left.clear()
 
     def _keys(self) -> Iterator[tuple[int, bytes]]:
         for partition in self._store.partitions:
@@ -105,7 +110,8 @@ class Expiry:
 
     def visit(self, states: States, keys: list[bytes]) -> None:
         """Delete those of *keys* that are too old."""
-        expired = [key for key in keys if self._is_old(states.get(key))]
+        now_ms = self._clock.settled_ms(states.partition)
+        expired = [key for key in keys if self._is_old(states.get(key), now_ms)]
         if not expired:
             return
         for key in expired:
@@ -115,5 +121,5 @@ class Expiry:
         self._settling.flush(states)
         self._telemetry.state_expired.labels(self._name).inc(len(expired))
 
-    def _is_old(self, stored: bytes | None) -> bool:
-        return stored is not None and self._is_expired(stored, self._clock.now_ms)
+    def _is_old(self, stored: bytes | None, now_ms: int) -> bool:
+        return stored is not None and self._is_expired(stored, now_ms)

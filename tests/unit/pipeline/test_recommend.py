@@ -4,7 +4,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from stream.codec import HISTORY_HEADER, encode
+from stream.codec import HISTORY, HISTORY_HEADER, encode
 from stream.domain.events import Item, OrderCompleted, StockMovement, VisitorEvent
 from stream.domain.outputs import Cover, ProductState, Recommendation
 from stream.domain.ranking import RankingPolicy
@@ -220,6 +220,32 @@ async def test_movements_leave_in_the_order_of_their_origin_whoever_ordered(
         for out in pipeline.log.of(STOCK_MOVEMENTS.name)
     ]
     assert [movement.origin.offset for movement in movements] == [0, 1, 2]
+
+
+async def test_movements_of_the_past_are_of_the_past(pipeline: Pipeline) -> None:
+    orders = [record(make_order(0), 0, history=True), record(make_order(1), 1)]
+
+    await pipeline.take(batch_of(ORDERS.name, orders))
+
+    headers = [out.headers for out in pipeline.log.of(STOCK_MOVEMENTS.name)]
+    assert headers == [HISTORY, ()]
+
+
+async def test_order_resent_among_many_moves_no_stock_twice(pipeline: Pipeline) -> None:
+    orders = [make_order(i, order_id=f"o-{i}") for i in range(40)]
+    orders.insert(1, make_order(90, order_id="o-0"))
+
+    batch = batch_of(ORDERS.name, [record(order, i) for i, order in enumerate(orders)])
+    await pipeline.take(batch)
+    again = batch_of(ORDERS.name, batch.records)  # type: ignore[arg-type]
+    await pipeline.take(again)
+
+    offsets = [
+        msgspec.json.decode(out.value or b"", type=StockMovement).origin.offset
+        for out in pipeline.log.of(STOCK_MOVEMENTS.name)
+    ]
+    assert 1 not in offsets
+    assert len(offsets) == 80
 
 
 async def test_resent_order_moves_no_stock_twice(pipeline: Pipeline) -> None:

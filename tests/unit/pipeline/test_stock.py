@@ -9,7 +9,7 @@ from stream.domain.assessment import StockPolicy
 from stream.domain.demand import DAY_MS
 from stream.domain.events import StockLevelSet, StockMovement
 from stream.domain.outputs import ProductState, StockAlert
-from stream.domain.products import Product, on_hand
+from stream.domain.products import Product, apply_level, apply_movement, on_hand
 from stream.errors import InferenceRejected, InferenceUnavailable
 from stream.kafka.records import RecordBatch
 from stream.model_specs import HORIZON_DAYS, QUANTILES
@@ -20,11 +20,11 @@ from stream.pipeline.intake import Limits, Reader
 from stream.pipeline.settling import Settling
 from stream.pipeline.stock import StockPipeline
 from stream.pipeline.upkeep import Expiry, Round
-from stream.state.products import is_expired, load
+from stream.state.products import dump, is_expired, load
 from stream.telemetry import Telemetry
 from stream.topics import PRODUCT_STATE, STOCK_ALERTS, STOCK_LEVELS, STOCK_MOVEMENTS
-from tests.unit.builders import NOON_MS, TODAY, Record, make_level, make_movement
-from tests.unit.pipeline.fakes import Log, Model, Owned, batch_of, is_complete, settled
+from tests.unit.builders import NOON_MS, TODAY, Record, levels_at, make_level, make_movement
+from tests.unit.pipeline.fakes import KeptStates, Log, Model, Owned, batch_of, is_complete, settled
 
 
 class Pipeline:
@@ -38,7 +38,6 @@ class Pipeline:
         self.forecaster.version = "2"
         self.settling = Settling(self.log, self.failures.append)
         alerts = Alerts(
-            self.owned,
             self.forecaster,
             self.log,
             clock=self.clock,
@@ -245,7 +244,7 @@ async def test_product_nothing_happened_to_is_looked_at_once_a_day(pipeline: Pip
     rounds.tick()
     await settled()
     assert len(pipeline.model.requests) == n_requests
-    pipeline.clock.observe(NOON_MS + DAY_MS)
+    pipeline.clock.observe(STOCK_LEVELS.name, 0, NOON_MS + DAY_MS)
     rounds.tick()
     await settled()
 
@@ -266,9 +265,61 @@ async def test_old_state_is_deleted_with_a_tombstone(pipeline: Pipeline) -> None
     await settled()
     assert pipeline.owned[0].durable
 
-    pipeline.clock.observe(NOON_MS + 11 * DAY_MS)
+    pipeline.clock.observe(STOCK_LEVELS.name, 0, NOON_MS + 11 * DAY_MS)
     rounds.tick()
     await settled()
 
     assert pipeline.clock.today == TODAY + 11
     assert pipeline.owned[0].durable == {}
+
+
+async def test_state_does_not_expire_while_a_topic_of_its_partition_lags(
+    pipeline: Pipeline,
+) -> None:
+    await pipeline.levels(make_level(500))
+    expiry = Expiry(
+        "products",
+        lambda stored, now_ms: is_expired(load(stored), now_ms, 10 * DAY_MS),
+        pipeline.clock,
+        settling=pipeline.settling,
+        telemetry=pipeline.telemetry,
+    )
+
+    pipeline.clock.observe(STOCK_MOVEMENTS.name, 0, NOON_MS + 400 * DAY_MS)
+    pipeline.clock.observe(STOCK_LEVELS.name, 1, NOON_MS + 400 * DAY_MS)
+    Round(pipeline.owned, pipeline.clock, expiry.visit, per_tick=10).tick()
+    await settled()
+
+    assert pipeline.owned[0].durable
+
+
+async def test_every_product_is_looked_at_again_after_a_rebalance(pipeline: Pipeline) -> None:
+    await pipeline.levels(make_level(6))
+    rounds = Round(pipeline.owned, pipeline.clock, pipeline.pipeline.look_after, per_tick=10)
+    rounds.tick()
+    await settled()
+    n_requests = len(pipeline.model.requests)
+
+    rounds.restart()
+    rounds.tick()
+    await settled()
+
+    assert len(pipeline.model.requests) == n_requests + 1
+
+
+async def test_row_of_a_partition_that_was_lost_and_owned_anew_touches_nothing_there(
+    pipeline: Pipeline,
+) -> None:
+    await pipeline.levels(make_level(500))
+    lost, owned_anew = pipeline.owned[0], KeptStates(0)
+    half_recovered = apply_level(Product("milk"), make_level(0), levels_at(0))
+    half_recovered = apply_movement(half_recovered, make_movement(0))
+    owned_anew.values[b"milk"] = dump(half_recovered)
+
+    pipeline.pipeline.look_after(lost, [b"milk"])
+    lost.values.clear()
+    pipeline.owned.states[0] = owned_anew
+    await settled()
+
+    assert pipeline.alerts() == []
+    assert owned_anew.values == {b"milk": dump(half_recovered)}
