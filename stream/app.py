@@ -289,7 +289,7 @@ class _Assembly:
                 service_level=settings.service_level,
                 lead_time_days=settings.default_lead_time_days,
                 review_days=settings.review_days,
-                update_days=int(settings.updated_after_days),
+                update_days=settings.updated_after_days,
             ),
             n_partitions=settings.partitions,
             wall=_wall_ms,

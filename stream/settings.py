@@ -24,7 +24,7 @@ from pydantic_settings import (
 
 from stream.errors import Misconfigured
 from stream.mistakes import Mistake, Rule, from_errors, from_rules, from_unknown, listed
-from stream.model_specs import HORIZON_DAYS, N_CANDIDATES, RECOMMENDER
+from stream.model_specs import FORECASTER, HORIZON_DAYS, N_CANDIDATES, RECOMMENDER
 
 PREFIX = "STORESTREAM_"
 #: Names the TOML file; itself no setting.
@@ -125,12 +125,14 @@ class Settings(BaseSettings):
 
     # -- stock -------------------------------------------------------------------------------
     stock_tick_s: float = Field(5, gt=0, le=3600, description="looks for products due")
-    stock_in_flight_rows: int = Field(256, ge=1, le=65_536, description="products at a time")
+    stock_in_flight_rows: int = Field(
+        256, ge=1, le=FORECASTER.max_rows, description="products a forecaster request"
+    )
     default_lead_time_days: int = Field(7, ge=0, le=365, description="where none is known")
     review_days: int = Field(1, ge=0, le=HORIZON_DAYS, description="days between two orders")
     service_level: float = Field(0.9, ge=0.5, le=0.9, description="quantile that must be covered")
-    updated_after_days: float = Field(
-        2, gt=0, le=HORIZON_DAYS, description="shift of the stock-out date worth an update"
+    updated_after_days: int = Field(
+        2, ge=1, le=HORIZON_DAYS, description="shift of the stock-out date worth an update"
     )
 
     # -- state and time ----------------------------------------------------------------------

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import SecretStr, ValidationError
@@ -54,6 +55,15 @@ def test_value_does_not_depend_on_the_environment(monkeypatch: pytest.MonkeyPatc
     set_variables(monkeypatch, partitions="9")
 
     assert Settings().partitions == 4
+
+
+@pytest.mark.parametrize(
+    "value",
+    [{"updated_after_days": 0.5}, {"updated_after_days": 0}, {"stock_in_flight_rows": 257}],
+)
+def test_what_the_stock_pipeline_could_not_do_is_refused(value: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match=next(iter(value))):
+        Settings(**value)
 
 
 def test_every_mistake_is_listed_at_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
