@@ -29,6 +29,7 @@ from stream.kafka.reader import TopicReader
 from stream.kafka.records import OutRecord
 from stream.kafka.store import StateStore
 from stream.kafka.transport import Batching
+from stream.kafka.vigil import Vigil
 from stream.model_specs import FORECASTER, RECOMMENDER
 from stream.pipeline.alerts import AlertBatcher, Alerts, latest
 from stream.pipeline.answers import Answers, RecommendationBatcher
@@ -127,6 +128,7 @@ class _Assembly:
             settings=self.settings,
             telemetry=self.telemetry,
             producer=self.producer,
+            vigil=self.vigil,
             sessions=self.sessions,
             products=self.products,
             shelf_reader=self.shelf_reader,
@@ -153,7 +155,12 @@ class _Assembly:
             request_timeout_s=settings.broker_request_timeout_s,
             delivery_timeout_s=settings.delivery_timeout_s,
             security=self.security,
+            check=self.vigil.check,
         )
+
+    @cached_property
+    def vigil(self) -> Vigil:
+        return Vigil(self.settings.broker_session_timeout_s)
 
     @cached_property
     def publisher(self) -> Publisher:
@@ -280,7 +287,6 @@ class _Assembly:
     def alerts(self) -> AlertBatcher:
         settings = self.settings
         alerts = Alerts(
-            self.products,
             self.forecaster,
             self.publisher,
             clock=self.event_clock,

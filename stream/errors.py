@@ -11,6 +11,7 @@
     │   └── InferenceRejected       the server refuses this request; bisect it
     ├── PartitionRevoked          drop the work: another worker redoes it
     ├── PublishFailed             crash: outputs were not confirmed
+    │   └── SessionExpired          they must not be: another worker may have taken over
     ├── RecoveryFailed            crash: state could not be rebuilt
     ├── PartDied                  end the demo: a process it started is gone
     └── Misconfigured             refuse to start, saying what to do
@@ -63,6 +64,10 @@ class PartitionRevoked(StoreStreamError):
 
 class PublishFailed(StoreStreamError):
     """The broker did not confirm records that must not be lost."""
+
+
+class SessionExpired(PublishFailed):
+    """This process was silent for longer than its group waits; what it knows may be stale."""
 
 
 class RecoveryFailed(StoreStreamError):

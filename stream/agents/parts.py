@@ -10,6 +10,7 @@ from stream.health import HealthServer
 from stream.kafka.producer import BulkProducer
 from stream.kafka.reader import TopicReader
 from stream.kafka.store import StateStore
+from stream.kafka.vigil import Vigil
 from stream.pipeline.batcher import Batcher
 from stream.pipeline.recommend import RecommendPipeline
 from stream.pipeline.serving import Serving
@@ -40,6 +41,7 @@ class Parts:
     settings: Settings
     telemetry: Telemetry
     producer: BulkProducer
+    vigil: Vigil
     sessions: StateStore
     products: StateStore
     shelf_reader: TopicReader

@@ -13,7 +13,13 @@ from faust.types import TP
 from stream.adapters.security import client_options
 from stream.agents.listening import listen
 from stream.agents.parts import Parts
-from stream.errors import PartitionRevoked, RecoveryFailed, StoreStreamError, TopicMismatch
+from stream.errors import (
+    PartitionRevoked,
+    RecoveryFailed,
+    SessionExpired,
+    StoreStreamError,
+    TopicMismatch,
+)
 from stream.health import HEALTHY, Health
 from stream.kafka.recovery import recover
 from stream.kafka.store import StateStore
@@ -94,6 +100,7 @@ class WorkerApp(BatchApp):
             await parts.models.start()
         if parts.serving is not None:
             self._go(parts.serving.follow())
+        self._go(self._keep_vigil())
         self._go(self._look_after())
         self._go(self._gauge())
         _spare_the_collector()
@@ -138,6 +145,8 @@ class WorkerApp(BatchApp):
     async def _on_rebalanced(self, app: Any, **_: Any) -> None:
         """Rebuild the state of what is assigned, before its first event."""
         generation = self.consumer_generation_id
+        for rounds in self.parts.rounds:
+            rounds.restart()
         assigned = consumer_of(self).assignment()
         try:
             await self._recover(self.parts.sessions, _numbers(assigned, EVENTS.name), generation)
@@ -181,6 +190,13 @@ class WorkerApp(BatchApp):
         )
 
     # -- while it runs
+
+    async def _keep_vigil(self) -> None:
+        try:
+            await self.parts.vigil.keep()
+        except SessionExpired:
+            self.parts.producer.abort()
+            raise
 
     async def _look_after(self) -> None:
         while True:

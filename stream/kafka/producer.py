@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from aiokafka import AIOKafkaProducer
@@ -49,13 +49,15 @@ class BulkProducer:
         request_timeout_s: float = 30.0,
         delivery_timeout_s: float = 60.0,
         security: Mapping[str, object] | None = None,
+        check: Callable[[], None] | None = None,
     ) -> None:
         """Prepare a producer; :meth:`start` connects.
 
         *idempotent*: a retry appends nothing twice; Apache Kafka can, Tansu cannot.
         *max_batch_bytes* bounds a record batch, and so a record. *delivery_timeout_s* bounds one
         ``publish``, its wait for its turn included. *security* takes aiokafka's
-        ``security_protocol``, ``ssl_context`` and ``sasl_*``.
+        ``security_protocol``, ``ssl_context`` and ``sasl_*``. *check* is called before each batch
+        is sent, and raises ``PublishFailed`` where it must not be.
         """
         self._options: dict[str, object] = {
             "bootstrap_servers": list(bootstrap),
@@ -69,6 +71,7 @@ class BulkProducer:
         }
         self._max_batch_bytes = max_batch_bytes
         self._delivery_timeout_s = delivery_timeout_s
+        self._check = check or _allow
         self._turns: defaultdict[tuple[str, int], asyncio.Lock] = defaultdict(asyncio.Lock)
         self._failed: set[tuple[str, int]] = set()
         self._producer: AIOKafkaProducer | None = None
@@ -95,6 +98,13 @@ class BulkProducer:
         if producer is not None:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(producer.stop(), self._delivery_timeout_s)
+
+    def abort(self) -> None:
+        """Send nothing more, not even again; :meth:`stop` is still to be called."""
+        producer = self._producer
+        if producer is not None:
+            # aiokafka retries by itself; without its sender there is nobody who could.
+            producer._sender.sender_task.cancel()  # noqa: SLF001
 
     async def publish(self, records: Sequence[OutRecord]) -> None:
         """Return when the broker has confirmed all *records*; none is sent twice by this call.
@@ -155,6 +165,7 @@ class BulkProducer:
                 await self._check_exists(producer, topic, partition)
                 for batch in list(self._batches(producer, records)):
                     # Not queued before: aiokafka would append it although this one fails.
+                    self._check()
                     await (await producer.send_batch(batch, topic, partition=partition))
             except Exception:
                 self._failed.add(where)
@@ -182,6 +193,10 @@ class BulkProducer:
                     f"does not fit into a batch of {self._max_batch_bytes}"
                 )
         yield batch
+
+
+def _allow() -> None:
+    """Let every batch be sent."""
 
 
 def _append(batch: BatchBuilder, record: OutRecord) -> bool:
