@@ -24,6 +24,7 @@ from stream.pipeline.batcher import Batcher, Row
 from stream.pipeline.event_clock import EventClock
 from stream.pipeline.forecasts import Forecasted, Forecaster
 from stream.pipeline.intake import partition_for
+from stream.pipeline.tickets import Ticket
 from stream.ports import Clock, Publisher, States
 from stream.state.products import dump, load
 from stream.telemetry import Telemetry
@@ -40,6 +41,11 @@ class Concern:
 
     product_id: str
     states: States
+
+    @property
+    def key(self) -> bytes:
+        """Under which the state knows the product, and the alerts topic as well."""
+        return self.product_id.encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +69,15 @@ class Change:
 def latest(_: Concern, newer: Concern) -> Concern:
     """Return *newer*: looking at a product once, late, tells all that looking twice would."""
     return newer
+
+
+def row_of(product_id: str, states: States, *tickets: Ticket) -> Row[Concern]:
+    """Return the question what to say of a product.
+
+    Two partitions know a product that a producer spread over them: two shelves, two questions.
+    """
+    concern = Concern(product_id, states)
+    return Row(b"%d/%s" % (states.partition, concern.key), concern, list(tickets))
 
 
 AlertBatcher: TypeAlias = Batcher[Concern, Outlook]
@@ -104,7 +119,8 @@ class Alerts:
     async def answer(self, rows: Sequence[Row[Concern]], scores: Outlook) -> Awaitable[None]:
         """Publish the transitions of *rows*, then remember them.
 
-        Assesses the products as they are now: events may have come since they were scored.
+        Assesses the products as they are now: events may have come since they were scored. One that
+        expired while its alert was published stays forgotten.
         """
         changes = [
             change
@@ -113,8 +129,10 @@ class Alerts:
         ]
         await self._publish(changes)
         for change in changes:
-            product = self._load(change.states, change.key)
-            change.states.put(change.key, dump(replace(product, alert=change.after)))
+            stored = change.states.get(change.key)
+            if stored is not None:
+                after = replace(load(stored), alert=change.after)
+                change.states.put(change.key, dump(after))
         touched = {change.states.partition: change.states for change in changes}
         return _flushed(list(touched.values()))
 
@@ -130,7 +148,7 @@ class Alerts:
         )
         if alert is None:
             return None
-        return Change(row.payload.states, row.key, after, alert)
+        return Change(row.payload.states, row.payload.key, after, alert)
 
     async def _publish(self, changes: Sequence[Change]) -> None:
         if not changes:
@@ -150,11 +168,9 @@ class Alerts:
             self._telemetry.alerts.labels(*labels).inc(n_alerts)
 
     def _product(self, row: Row[Concern]) -> Product:
-        return self._load(row.payload.states, row.key)
-
-    def _load(self, states: States, key: bytes) -> Product:
-        stored = states.get(key)
-        return load(stored) if stored is not None else Product(key.decode())
+        concern = row.payload
+        stored = concern.states.get(concern.key)
+        return load(stored) if stored is not None else Product(concern.product_id)
 
 
 async def _flushed(touched: Sequence[States]) -> None:

@@ -22,8 +22,7 @@ from stream.domain.products import (
     product_state,
 )
 from stream.kafka.records import InRecord, OutRecord, RecordBatch
-from stream.pipeline.alerts import AlertBatcher, Concern
-from stream.pipeline.batcher import Row
+from stream.pipeline.alerts import AlertBatcher, row_of
 from stream.pipeline.event_clock import EventClock
 from stream.pipeline.intake import Decode, Reader, partition_for
 from stream.pipeline.settling import Settling
@@ -85,7 +84,7 @@ class StockPipeline:
             n_repeats += n_again
             effects += self._news(before, after, told=not n_again)
             if is_counted(after) and not all(is_history(record) for record, _ in facts):
-                self._batcher.add(Row(key, Concern(product_id, states), [ticket]))
+                self._batcher.add(row_of(product_id, states, ticket))
         if n_repeats:
             self._telemetry.repeats.labels(batch.topic).inc(n_repeats)
         self._settling.settle(effects, states, ticket)
@@ -100,7 +99,7 @@ class StockPipeline:
             product = load(stored)
             effects += self._news(product, product, told=False)
             if is_counted(product):
-                self._batcher.add(Row(key, Concern(product.product_id, states)))
+                self._batcher.add(row_of(product.product_id, states))
         self._settling.publish(effects)
 
     def _fold(

@@ -166,6 +166,35 @@ async def test_alert_cut_off_before_it_was_remembered_comes_again_with_its_id() 
     assert on_hand(restarted.product()) == 0
 
 
+async def test_product_that_expired_while_its_alert_was_published_stays_forgotten(
+    pipeline: Pipeline,
+) -> None:
+    await pipeline.levels(make_level(40))
+    pipeline.log.may_confirm.clear()
+    await pipeline.sales(make_movement(0, units=-40))
+
+    pipeline.owned[0].put(b"milk", None)
+    pipeline.log.may_confirm.set()
+    await settled()
+
+    assert len(pipeline.alerts()) == 1
+    assert pipeline.owned[0].get(b"milk") is None
+
+
+async def test_product_spread_over_partitions_is_looked_at_in_each(pipeline: Pipeline) -> None:
+    await pipeline.sales(make_movement(0))
+    short, full = (
+        batch_of(STOCK_LEVELS.name, [Record(encode(make_level(units)), b"milk", 0)], partition=i)
+        for i, units in enumerate((1, 900))
+    )
+
+    pipeline.pipeline.accept(short)
+    await pipeline.take(full)
+
+    assert [alert.figures.on_hand for alert in pipeline.alerts()] == [0]
+    assert (is_complete(short), is_complete(full)) == (True, True)
+
+
 async def test_repeated_movement_changes_nothing(pipeline: Pipeline) -> None:
     await pipeline.levels(make_level(100))
     await pipeline.sales(make_movement(0))
