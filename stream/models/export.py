@@ -17,8 +17,9 @@ from stream.models.recommender import TrainedRecommender
 
 SERVED = Path(__file__).parent / "served"
 #: Processes of the Python backend a model, and torch threads in each.
-#: A recommender of 9,579 products answered 6,000 rows/s (64 a request) on a quiet core; a second
-#: process took 600 MB more and gained nothing measurable on two cores shared with broker and worker.
+#: A recommender of 9,579 products answered 6,000 rows/s (64 a request) on a quiet core. A second
+#: process takes 600 MB more; measured once, on two cores shared with broker and worker, its gain
+#: was lost in the noise. With cores to spare it may pay.
 _N_INSTANCES: Mapping[str, int] = {RECOMMENDER.name: 1, VOCABULARY.name: 1, FORECASTER.name: 1}
 _N_THREADS = 1
 #: Versions that stay loaded, so that workers may switch from one to the next.
