@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable
 from typing import Any
 
 import structlog
 from faust.types import TP
 
 from stream.adapters.security import client_options
+from stream.agents.gauges import set_gauges
 from stream.agents.listening import listen
 from stream.agents.parts import Parts
+from stream.agents.watchdog import Watchdog, behind, has_read_all, progress_of
 from stream.errors import (
     PartitionRevoked,
     RecoveryFailed,
@@ -34,7 +36,7 @@ _GAUGES_S = 1.0
 
 
 class Stalled(StoreStreamError):
-    """A record batch was open for too long: the worker ends so that it is started anew."""
+    """Nothing moved although there was work: the worker ends so that it is started anew."""
 
 
 class WorkerApp(BatchApp):
@@ -44,6 +46,7 @@ class WorkerApp(BatchApp):
         """Take *parts* in and register the agents that feed the pipelines."""
         self.parts = parts
         self.recovered = False
+        self._watchdog = Watchdog(parts.settings.watchdog_s)
         self._tasks: set[asyncio.Future[None]] = set()
         self._failure: BaseException | None = None
         recommend, stock = parts.recommend.accept, parts.stock.accept
@@ -63,11 +66,8 @@ class WorkerApp(BatchApp):
         """Whether this process can still do its work; depends on nothing outside it."""
         if self._failure is not None:
             return Health(False, (f"failed: {self._failure!r}",))
-        open_s = consumer_of(self).tracker.oldest_open_s()
-        limit_s = self.parts.settings.watchdog_s
-        if open_s > limit_s:
-            return Health(False, (f"a record batch is open for {open_s:.0f} s of {limit_s:g} s",))
-        return HEALTHY
+        complaint = self._watchdog.complaint(consumer_of(self).tracker.oldest_open_s())
+        return HEALTHY if complaint is None else Health(False, (complaint,))
 
     def ready(self) -> Health:
         """Whether events are answered in full: partitions, state, shelf and model are there."""
@@ -102,7 +102,7 @@ class WorkerApp(BatchApp):
             self._go(parts.serving.follow())
         self._go(self._keep_vigil())
         self._go(self._look_after())
-        self._go(self._gauge())
+        self._go(self._oversee())
         _spare_the_collector()
 
     async def on_shutdown(self) -> None:
@@ -205,31 +205,27 @@ class WorkerApp(BatchApp):
                 for rounds in self.parts.rounds:
                     rounds.tick()
 
-    async def _gauge(self) -> None:
-        telemetry, watchdog_s = self.parts.telemetry, self.parts.settings.watchdog_s
+    async def _oversee(self) -> None:
         while True:
             await asyncio.sleep(_GAUGES_S)
-            tracker = consumer_of(self).tracker
-            telemetry.chunks_in_flight.set(tracker.in_flight)
-            telemetry.bytes_in_flight.set(tracker.bytes_in_flight)
-            telemetry.oldest_open_seconds.set(tracker.oldest_open_s())
-            self._gauge_lag(telemetry.committed_lag)
-            for name, batcher in self.parts.batchers.items():
-                telemetry.rows_waiting.labels(name).set(batcher.n_waiting)
-            for store in (self.parts.sessions, self.parts.products):
-                for partition in store.partitions:
-                    keys = telemetry.state_keys.labels(store.changelog, str(partition))
-                    keys.set(len(store[partition]))
-            if tracker.oldest_open_s() > watchdog_s:
-                self.fail(Stalled(f"a record batch was open for more than {watchdog_s:g} s"))
+            set_gauges(self.parts, consumer_of(self))
+            await self.inspect()
 
-    def _gauge_lag(self, gauge: Any) -> None:
-        consumer = consumer_of(self)
-        committed: Mapping[TP, int | None] = consumer.committed_offsets()
-        for tp in consumer.assignment():
-            end = consumer.highwater(tp)
-            if end is not None:
-                gauge.labels(tp.topic, str(tp.partition)).set(end - (committed.get(tp) or 0))
+    async def inspect(self) -> None:
+        """End the worker where a part of it died, or stands still, without a word."""
+        if (error := self.parts.shelf_reader.failure) is not None:
+            self.fail(error)
+        consumer, watchdog = consumer_of(self), self._watchdog
+        in_flight = consumer.tracker.in_flight > 0
+        busy = in_flight or (self.recovered and bool(behind(consumer)))
+        watchdog.look(progress_of(consumer), busy=busy)
+        complaint = watchdog.complaint(consumer.tracker.oldest_open_s())
+        if complaint is None:
+            return
+        if in_flight or not await has_read_all(consumer):
+            self.fail(Stalled(complaint))
+        else:
+            watchdog.rest()
 
     def _go(self, work: Awaitable[None]) -> None:
         task = asyncio.ensure_future(work)

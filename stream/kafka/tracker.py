@@ -55,10 +55,12 @@ class OffsetTracker:
         generation: Ordinal of the assignment; completions of an earlier one are ignored.
         in_flight: Batches opened and not completed, over all partitions.
         bytes_in_flight: The bytes of those.
+        n_completed: Batches completed so far, of every generation.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.generation = 0
+        self.n_completed = 0
         self.in_flight = 0
         self.bytes_in_flight = 0
         self._clock = clock
@@ -112,6 +114,7 @@ class OffsetTracker:
         if chunk is None or chunk.done:
             return
         chunk.done = True
+        self.n_completed += 1
         self._close(chunk)
         self._partitions[TP(batch.topic, batch.partition)].advance()
 
