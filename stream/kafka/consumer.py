@@ -12,7 +12,7 @@ from faust.types import TP, ConsumerMessage, Message, TransportT
 from .consumer_app import LAST_COMMIT_S, BatchApp, refuse_plain, refuse_unsafe
 from .consumer_books import BooklessConsumer
 from .consumer_thread import BatchConsumerThread
-from .records import InRecord, RecordBatch
+from .records import InRecord, RecordBatch, bytes_of
 
 #: How soon to look again while a partition with room may have records that the fetch left out.
 _EXCLUDED_POLL_S = 0.02
@@ -123,7 +123,7 @@ class BatchConsumer(BooklessConsumer):
             records=records,
             generation=self.tracker.generation,
             epoch=self.epochs.get(tp.topic, 0),
-            n_bytes=sum(len(record.key or b"") + len(record.value or b"") for record in records),
+            n_bytes=bytes_of(records),
             on_complete=self._on_complete,
         )
         self.tracker.opened(batch)

@@ -43,8 +43,8 @@ class Batching:
         max_chunk_records: Records of one ``RecordBatch`` at most.
         max_chunks: Full chunks that one partition may have open; it is left out of the fetch above
             that. Counted in records, so that many small chunks do not stop a quiet partition.
-        max_bytes_in_flight: Keys and values of all open batches; the last fetch may exceed it by
-            one. Beside it aiokafka prefetches ``consumer_max_fetch_size`` of each partition.
+        max_bytes_in_flight: Memory of all open batches, about; the last fetch may exceed it by one.
+            Beside it aiokafka prefetches ``consumer_max_fetch_size`` of each partition.
         drain_timeout_s: How long a rebalance or a stop waits for batches already begun; with one
             heartbeat and the last commit it must fit into the rebalance timeout.
         fetch_wait_ms: How long the broker holds a fetch that finds nothing. A partition that was

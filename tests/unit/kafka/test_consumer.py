@@ -11,7 +11,7 @@ import pytest
 from faust.types import TP
 
 from stream.kafka.consumer import BatchConsumer
-from stream.kafka.records import Headers, RecordBatch
+from stream.kafka.records import Headers, RecordBatch, bytes_of
 from stream.kafka.transport import BatchApp, Batching, consumer_of
 
 TP0 = TP("events", 0)
@@ -231,4 +231,20 @@ async def test_epoch_of_the_topic_travels_with_the_batch(consumer: BatchConsumer
 
     (batch,) = await read(consumer)
 
-    assert (batch.epoch, batch.n_bytes) == (7, 80)
+    assert batch.epoch == 7
+
+
+def test_empty_records_and_headers_count_for_the_memory_they_take() -> None:
+    empty = Record(0, key=None, value=None)
+    wordy = Record(0, key=None, value=None, headers=[("", b"")] * 1_000 + [("name", b"x" * 500)])
+
+    assert bytes_of([empty] * 1_000) >= 100_000
+    assert bytes_of([wordy]) >= 100_000
+    assert bytes_of([Record(0, value=b"x" * 500)]) >= bytes_of([empty]) + 500
+
+
+async def test_memory_of_a_fetched_batch_is_counted(consumer: BatchConsumer) -> None:
+    (batch,) = await read(consumer)
+
+    assert batch.n_bytes == bytes_of(batch.records)
+    assert consumer.tracker.bytes_in_flight == batch.n_bytes
