@@ -62,7 +62,7 @@ class Settings(BaseSettings):
     )
     broker_request_timeout_s: float = Field(30, ge=2, le=600, description="one broker request")
     broker_max_poll_interval_s: float = Field(
-        300, ge=10, le=3600, description="longest time between two fetches"
+        900, ge=10, le=7200, description="longest time between two fetches"
     )
     recovery_timeout_s: float = Field(600, gt=0, le=7200, description="rebuilding all state")
     commit_interval_s: float = Field(1, ge=0.05, le=60, description="between offset commits")
@@ -202,6 +202,10 @@ RULES: Mapping[Rule, Callable[[Settings], bool]] = {
         ("triton_timeout_s", "triton_deadline_s"),
         "a request no longer than the call's deadline",
     ): lambda s: s.triton_timeout_s <= s.triton_deadline_s,
+    Rule(
+        ("recovery_timeout_s", "broker_max_poll_interval_s"),
+        "a recovery that ends before the group takes the worker for dead",
+    ): lambda s: s.recovery_timeout_s < s.broker_max_poll_interval_s,
     Rule(
         ("commit_interval_s", "broker_rebalance_timeout_s"),
         "a commit interval below the rebalance timeout",

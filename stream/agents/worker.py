@@ -17,7 +17,6 @@ from stream.agents.parts import Parts
 from stream.agents.watchdog import Watchdog, behind, has_read_all, progress_of
 from stream.errors import (
     PartitionRevoked,
-    RecoveryFailed,
     SessionExpired,
     StoreStreamError,
     TopicMismatch,
@@ -138,9 +137,7 @@ class WorkerApp(BatchApp):
         self.recovered = False
         for batcher in self.parts.batchers.values():
             batcher.forget()
-        for store in (self.parts.sessions, self.parts.products):
-            for partition in store.partitions:
-                store.drop(partition)
+        self._drop_state()
 
     async def _on_rebalanced(self, app: Any, **_: Any) -> None:
         """Rebuild the state of what is assigned, before its first event."""
@@ -149,17 +146,28 @@ class WorkerApp(BatchApp):
             rounds.restart()
         assigned = consumer_of(self).assignment()
         try:
-            await self._recover(self.parts.sessions, _numbers(assigned, EVENTS.name), generation)
-            await self._recover(
-                self.parts.products, _numbers(assigned, STOCK_LEVELS.name), generation
-            )
-            await self.parts.shelf_reader.wait_ready(self.parts.settings.recovery_timeout_s)
+            # One deadline for all of it: the group waits for the next fetch no longer.
+            async with asyncio.timeout(self.parts.settings.recovery_timeout_s):
+                await self._recover_all(assigned, generation)
         except PartitionRevoked as error:
             log.info("recovery_overtaken", reason=str(error))
-        except (RecoveryFailed, TimeoutError) as error:
+        except Exception as error:  # noqa: BLE001 - Faust would start the flow all the same
+            self._drop_state()
             self.fail(error)
         else:
             self.recovered = bool(assigned)
+
+    async def _recover_all(self, assigned: set[TP], generation: int) -> None:
+        parts = self.parts
+        await self._recover(parts.sessions, _numbers(assigned, EVENTS.name), generation)
+        await self._recover(parts.products, _numbers(assigned, STOCK_LEVELS.name), generation)
+        await parts.shelf_reader.wait_ready(parts.settings.recovery_timeout_s)
+
+    def _drop_state(self) -> None:
+        """Own nothing, so that no batch is folded into state that is not whole."""
+        for store in (self.parts.sessions, self.parts.products):
+            for partition in store.partitions:
+                store.drop(partition)
 
     async def _recover(self, store: StateStore, partitions: set[int], generation: int) -> None:
         for partition in store.partitions:

@@ -106,6 +106,8 @@ def test_every_mistake_is_listed_at_once(monkeypatch: pytest.MonkeyPatch, tmp_pa
         {"triton_timeout_s": 6},
         {"delivery_timeout_s": 10},
         {"watchdog_s": 4},
+        {"recovery_timeout_s": 900},
+        {"broker_max_poll_interval_s": 600},
         {"max_dead_letter_bytes": 512 * 1024},
         {"min_insync_replicas": 2},
         {"max_rows": 512},

@@ -1,0 +1,32 @@
+"""What is half recovered is not folded into."""
+
+from __future__ import annotations
+
+import asyncio
+
+from faust.types import TP
+
+from stream.app import create_app
+from stream.errors import RecoveryFailed
+from stream.kafka.transport import consumer_of
+from stream.settings import Settings
+from stream.topics import EVENTS
+
+
+async def test_failed_recovery_leaves_no_state_to_fold_into() -> None:
+    settings = Settings(bootstrap_servers="127.0.0.1:1", inference="none", metrics_port=0)
+    worker = create_app(settings)
+    worker.loop = asyncio.get_running_loop()
+    worker.crash = nothing
+    consumer_of(worker).assignment = lambda: {TP(EVENTS.name, 0)}
+
+    await worker._on_rebalanced(worker)
+
+    assert isinstance(worker.failure, RecoveryFailed)
+    assert worker.parts.sessions.partitions == ()
+    assert not worker.recovered
+    consumer_of(worker)._thread.thread_loop.close()
+
+
+async def nothing(_error: BaseException) -> None:
+    pass
