@@ -70,7 +70,10 @@ def worker(settings: SettingsFile = None) -> None:
     loaded = load(settings)
     typer.echo(f"A worker of group {loaded.group_id} reads {loaded.bootstrap_servers}.", err=True)
     code = run_worker(loaded)
-    typer.echo("The worker has stopped; its offsets are committed.", err=True)
+    if code == 0:
+        typer.echo("The worker has stopped; its offsets are committed.", err=True)
+    else:
+        typer.echo("The worker has failed; what it did not commit is read again.", err=True)
     raise typer.Exit(code)
 
 

@@ -25,6 +25,8 @@ def test_a_worker_without_a_broker_ends_and_names_it(tmp_path: Path) -> None:
     assert code != 0
     assert nowhere in worker.tail()
     assert "No broker" in worker.tail()
+    assert "The worker has failed; what it did not commit is read again." in worker.tail()
+    assert "committed." not in worker.tail()
 
 
 def test_a_worker_refuses_topics_with_other_partition_counts(
