@@ -54,7 +54,7 @@ _HOUR_MS = 3600 * 1000
 _DAY_MS = 24 * _HOUR_MS
 #: The state is long-lived and free of cycles: looking through it as often as Python does by
 #: default took a fifth of the time.
-_GC_THRESHOLDS = (20_000, 50, 100)
+_GC_THRESHOLDS = (200_000, 20, 50)
 #: Keys whose age is looked at in one tick.
 _EXPIRY_PER_TICK = 2000
 #: Between two looks for models that are not there yet.

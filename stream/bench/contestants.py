@@ -10,6 +10,7 @@ from pathlib import Path
 from stream.errors import Misconfigured
 from stream.kafka.administration import Topic
 from stream.local.children import Child
+from stream.model_specs import RECOMMENDER
 from stream.settings import Settings
 from stream.topics import EVENTS, RECOMMENDATIONS
 from stream.wanted_topics import wanted_topics
@@ -52,6 +53,7 @@ def ours(settings: Settings) -> Contestant:
         "STORESTREAM_PARTITIONS": str(settings.partitions),
         "STORESTREAM_INFERENCE": "none",
         "STORESTREAM_CONFLATE": "false",
+        "STORESTREAM_MAX_ROWS": str(RECOMMENDER.max_rows),
         "STORESTREAM_METRICS_PORT": "0",
         "STORESTREAM_LOG_LEVEL": "warning",
     }
