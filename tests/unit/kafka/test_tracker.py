@@ -224,5 +224,5 @@ def test_age_is_that_of_the_oldest_open_batch() -> None:
 def test_batch_fetched_outside_the_assignment_or_backwards_is_refused(batch: RecordBatch) -> None:
     tracker = make_tracker(make_batch([2, 3]))
 
-    with pytest.raises(ValueError, match="expected|outside"):
+    with pytest.raises(ValueError, match=r"expected|outside"):
         tracker.opened(batch)
