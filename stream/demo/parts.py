@@ -95,7 +95,6 @@ class Parts:
             "STORESTREAM_BOOTSTRAP_SERVERS": self.bootstrap,
             "STORESTREAM_TRITON_URL": self.triton_grpc,
             "STORESTREAM_METRICS_PORT": str(self._metrics_port),
-            "FAUST_DATADIR": str(self.folder / "worker"),
         }
         command = [sys.executable, "-m", "stream", "worker"]
         log_path = self._subfolder("worker") / "worker.log"

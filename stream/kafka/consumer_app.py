@@ -84,6 +84,9 @@ class BatchApp(faust.App):  # type: ignore[misc]  # mypy does not follow Faust
         self.epochs_of = epochs_of
         super().__init__(id, **{**FAUST_OPTIONS, **options})
 
+    def _create_directories(self) -> None:
+        """Leave no folder behind: they are for the tables of Faust, which this app refuses."""
+
 
 def refuse_unsafe(app: AppT) -> None:
     """Check the settings as Faust read them, the environment included.

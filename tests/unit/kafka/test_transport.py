@@ -76,3 +76,14 @@ async def test_timeouts_are_those_that_make_joins_short(tmp_path: Path) -> None:
         conf.broker_rebalance_timeout,
     )
     assert timeouts == (10.0, 3.0, 10.0)
+
+
+async def test_app_leaves_no_folder_where_it_is_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    app = BatchApp("app", broker=BROKER)
+
+    await app.on_first_start()
+
+    assert list(tmp_path.iterdir()) == []
