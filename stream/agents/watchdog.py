@@ -8,11 +8,16 @@ from collections.abc import Callable, Hashable
 
 from faust.types import TP
 
+from stream.errors import StoreStreamError
 from stream.kafka.consumer import BatchConsumer
 
 _POSITION_S = 5.0
 #: One batch may be open for so many limits while others complete.
 _PATIENCE_WITH_ONE = 10
+
+
+class Stalled(StoreStreamError):
+    """Nothing moved although there was work: the worker ends so that it is started anew."""
 
 
 class Watchdog:

@@ -14,13 +14,8 @@ from stream.adapters.security import client_options
 from stream.agents.gauges import set_gauges
 from stream.agents.listening import listen
 from stream.agents.parts import Parts
-from stream.agents.watchdog import Watchdog, behind, has_read_all, progress_of
-from stream.errors import (
-    PartitionRevoked,
-    SessionExpired,
-    StoreStreamError,
-    TopicMismatch,
-)
+from stream.agents.watchdog import Stalled, Watchdog, behind, has_read_all, progress_of
+from stream.errors import PartitionRevoked, SessionExpired, TopicMismatch
 from stream.health import HEALTHY, Health
 from stream.kafka.recovery import recover
 from stream.kafka.store import StateStore
@@ -32,10 +27,6 @@ log = structlog.get_logger(__name__)
 VISITOR_TOPICS = (EVENTS, ORDERS)
 PRODUCT_TOPICS = (STOCK_LEVELS, STOCK_MOVEMENTS)
 _GAUGES_S = 1.0
-
-
-class Stalled(StoreStreamError):
-    """Nothing moved although there was work: the worker ends so that it is started anew."""
 
 
 class WorkerApp(BatchApp):

@@ -9,8 +9,8 @@ from dataclasses import replace
 import pytest
 from faust.types import TP
 
-from stream.agents.watchdog import Watchdog
-from stream.agents.worker import Stalled, WorkerApp
+from stream.agents.watchdog import Stalled, Watchdog
+from stream.agents.worker import WorkerApp
 from stream.app import create_app
 from stream.kafka.transport import consumer_of
 from stream.settings import Settings
