@@ -102,6 +102,7 @@ def run_worker(settings: Settings) -> int:
     worker = app.Worker(
         loglevel=settings.log_level, override_logging=False, redirect_stdouts=False, quiet=True
     )
+    worker.spinner = None  # it writes cursor movements among the log's lines
     try:
         worker.execute_from_commandline()
     except SystemExit as end:

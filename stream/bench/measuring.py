@@ -12,6 +12,7 @@ from stream.bench.contestants import Contestant
 from stream.codec import encode
 from stream.demo.reading import Progress, TopicsReader
 from stream.domain.events import ProductViewed
+from stream.domain.outputs import ProductState
 from stream.errors import PartDied
 from stream.kafka.administration import create_topics
 from stream.kafka.partitioning import partition_of
@@ -19,9 +20,11 @@ from stream.kafka.producer import BulkProducer
 from stream.kafka.records import OutRecord
 from stream.local.children import Child
 from stream.settings import Settings
+from stream.topics import PRODUCT_STATE
 
 N_VISITORS = 2_000
 N_PRODUCTS = 5_000
+N_TRENDING = 100
 _CHUNK = 5_000
 _LOOK_S = 0.5
 _START_TIMEOUT_S = 90.0
@@ -75,6 +78,7 @@ class Bench:
         producer = BulkProducer([self._bootstrap], client_id="storestream-bench")
         await producer.start()
         try:
+            await producer.publish(_trending(self._settings.partitions))
             records = _views(topic, n_events, number, self._settings.partitions)
             while chunk := [record for _, record in zip(range(_CHUNK), records, strict=False)]:
                 await producer.publish(chunk)
@@ -95,6 +99,19 @@ class Bench:
     def _left(self, progress: Progress, contestant: Contestant) -> int:
         done = progress.committed().get(contestant.events, 0)
         return self._n_done[contestant.events] - done
+
+
+def _trending(n_partitions: int) -> list[OutRecord]:
+    """What our answers are filled with, ten products each as the peer's."""
+    states = [
+        ProductState(product_id=str(number), sold_out=False, units_7d=N_TRENDING - number)
+        for number in range(N_TRENDING)
+    ]
+    return [
+        OutRecord(PRODUCT_STATE.name, partition_of(key, n_partitions), key, encode(state))
+        for state in states
+        for key in (state.product_id.encode(),)
+    ]
 
 
 def _views(topic: str, n_events: int, number: int, n_partitions: int) -> Iterator[OutRecord]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import chain
 from math import isfinite
 from typing import NamedTuple
 
@@ -82,16 +83,17 @@ def fallback(
     now_ms = session.updated_at_ms if now_ms is None else now_ms
     in_basket = basket(session)
     out = in_basket | bought_since(session, now_ms - policy.exclude_bought_within_ms)
-    items = [
-        *_goes_with(session, bought_with),
-        *((product_id, TRENDING) for product_id in trending),
-    ]
-    scored = [
-        RankedItem(product_id, 1 / position, reason)
-        for position, (product_id, reason) in enumerate(items, start=1)
-    ]
-    chosen = _first_distinct(scored, policy.n_items, out=out, sold_out=sold_out)
-    return chosen or _first_distinct(scored, policy.n_items, out=in_basket, sold_out=sold_out)
+    chosen: tuple[RankedItem, ...] = ()
+    for left_out in (out, in_basket):
+        items = chain(
+            _goes_with(session, bought_with), ((product_id, TRENDING) for product_id in trending)
+        )
+        scored = (
+            RankedItem(product_id, 1 / position, reason)
+            for position, (product_id, reason) in enumerate(items, start=1)
+        )
+        chosen = chosen or _first_distinct(scored, policy.n_items, out=left_out, sold_out=sold_out)
+    return chosen
 
 
 def _goes_with(

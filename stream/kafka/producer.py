@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
@@ -89,7 +89,22 @@ class BulkProducer:
             await producer.stop()
             servers = self._options["bootstrap_servers"]
             raise PublishFailed(f"No broker to publish to at {servers}: {error!r}") from error
+        self._guard(producer)
         self._producer = producer
+
+    def _guard(self, producer: AIOKafkaProducer) -> None:
+        """Ask *check* once more where a request goes to the socket.
+
+        What was queued before a silence is sent after it otherwise: aiokafka's sender is a task of
+        its own, and may well be the first to run.
+        """
+        send, check = producer.client.send, self._check
+
+        async def checked(*arguments: Any, **options: Any) -> Any:
+            check()
+            return await send(*arguments, **options)
+
+        producer.client.send = checked
 
     async def stop(self) -> None:
         """Flush, for no longer than a delivery may take, and disconnect."""

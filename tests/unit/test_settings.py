@@ -105,7 +105,7 @@ def test_every_mistake_is_listed_at_once(monkeypatch: pytest.MonkeyPatch, tmp_pa
         {"triton_deadline_s": 9},
         {"triton_timeout_s": 6},
         {"delivery_timeout_s": 10},
-        {"watchdog_s": 4},
+        {"watchdog_s": 1},
         {"recovery_timeout_s": 900},
         {"broker_max_poll_interval_s": 600},
         {"max_dead_letter_bytes": 512 * 1024},
