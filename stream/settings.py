@@ -111,7 +111,7 @@ class Settings(BaseSettings):
     triton_deadline_s: float = Field(1, gt=0, le=300, description="one call with its retries")
     triton_recommender_version: str = Field("", pattern=r"^\d*$", description="empty: newest")
     triton_forecaster_version: str = Field("", pattern=r"^\d*$", description="empty: newest")
-    breaker_failures: int = Field(2, ge=1, le=100, description="in a row, until it opens")
+    breaker_failures: int = Field(3, ge=1, le=100, description="in a row, until it opens")
     breaker_reset_s: float = Field(2, gt=0, le=300, description="open, until one call may try")
 
     # -- recommendations ---------------------------------------------------------------------
