@@ -83,7 +83,6 @@ def fallback(
     now_ms = session.updated_at_ms if now_ms is None else now_ms
     in_basket = basket(session)
     out = in_basket | bought_since(session, now_ms - policy.exclude_bought_within_ms)
-    chosen: tuple[RankedItem, ...] = ()
     for left_out in (out, in_basket):
         items = chain(
             _goes_with(session, bought_with), ((product_id, TRENDING) for product_id in trending)
@@ -92,8 +91,9 @@ def fallback(
             RankedItem(product_id, 1 / position, reason)
             for position, (product_id, reason) in enumerate(items, start=1)
         )
-        chosen = chosen or _first_distinct(scored, policy.n_items, out=left_out, sold_out=sold_out)
-    return chosen
+        if chosen := _first_distinct(scored, policy.n_items, out=left_out, sold_out=sold_out):
+            return chosen
+    return ()
 
 
 def _goes_with(
