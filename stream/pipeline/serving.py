@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 import numpy as np
 import structlog
 
 from stream.errors import InferenceError
-from stream.model_specs import FORECASTER, HISTORY_DAYS, MAX_ITEMS, MODELS, RECOMMENDER, ModelSpec
+from stream.model_specs import (
+    FORECASTER,
+    HISTORY_DAYS,
+    MAX_ITEMS,
+    RECOMMENDER,
+    VOCABULARY,
+    ModelSpec,
+)
 from stream.pipeline.forecasts import Forecaster
 from stream.pipeline.proposals import Proposer
 from stream.pipeline.scoring import Vocabulary
@@ -82,32 +89,46 @@ class Serving:
             await self._take_back()
 
     async def until_ready(self) -> None:
-        """Try until the models are there.
+        """Try until the models are there; one that is not keeps the other from nothing.
 
         Raises:
             ModelMismatch: The server has other models than ours; trying again will not help.
         """
-        while not self.ready:
-            try:
-                await self._begin()
-            except InferenceError as error:
-                log.warning("models_not_ready", reason=str(error), retry_s=self._retry_s)
-                await asyncio.sleep(self._retry_s)
+        while True:
+            if self._proposer.vocabulary is None:
+                await self._try(RECOMMENDER, self._begin_recommender)
+            if not self._forecaster.version:
+                await self._try(FORECASTER, self._begin_forecaster)
+            if self.ready:
+                return
+            await asyncio.sleep(self._retry_s)
 
-    async def _begin(self) -> None:
-        await self._server.check(MODELS)
-        recommender = await self._version(RECOMMENDER)
-        forecaster = await self._version(FORECASTER)
-        product_ids = await self._server.vocabulary(recommender)
-        await self._warm_up(recommender, forecaster)
-        self._proposer.vocabulary = Vocabulary.of(recommender, product_ids)
-        self._forecaster.version = forecaster
-        log.info(
-            "models_ready",
-            recommender=recommender,
-            forecaster=forecaster,
-            vocabulary_size=len(product_ids),
-        )
+    async def _try(self, spec: ModelSpec, begin: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await begin()
+        except InferenceError as error:
+            log.warning(
+                "model_not_ready", model=spec.name, reason=str(error), retry_s=self._retry_s
+            )
+
+    async def _begin_recommender(self) -> None:
+        await self._server.check([RECOMMENDER, VOCABULARY])
+        version = await self._version(RECOMMENDER)
+        product_ids = await self._server.vocabulary(version)
+        items = np.zeros((1, MAX_ITEMS), np.int64)
+        items[0, -1] = 1
+        await self._server.infer(RECOMMENDER, version, {"items": items})
+        self._proposer.vocabulary = Vocabulary.of(version, product_ids)
+        log.info("recommender_ready", version=version, vocabulary_size=len(product_ids))
+
+    async def _begin_forecaster(self) -> None:
+        await self._server.check([FORECASTER])
+        version = await self._version(FORECASTER)
+        demand = np.zeros((1, HISTORY_DAYS), np.float32)
+        weekday = np.zeros((1, 1), np.int64)
+        await self._server.infer(FORECASTER, version, {"demand": demand, "weekday": weekday})
+        self._forecaster.version = version
+        log.info("forecaster_ready", version=version)
 
     async def _take_back(self) -> None:
         """Forget versions that are no longer served.
@@ -129,11 +150,3 @@ class Serving:
 
     async def _version(self, spec: ModelSpec) -> str:
         return self._versions.get(spec.name) or await self._server.newest_version(spec)
-
-    async def _warm_up(self, recommender: str, forecaster: str) -> None:
-        items = np.zeros((1, MAX_ITEMS), np.int64)
-        items[0, -1] = 1
-        await self._server.infer(RECOMMENDER, recommender, {"items": items})
-        demand = np.zeros((1, HISTORY_DAYS), np.float32)
-        weekday = np.zeros((1, 1), np.int64)
-        await self._server.infer(FORECASTER, forecaster, {"demand": demand, "weekday": weekday})

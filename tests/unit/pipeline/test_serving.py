@@ -17,12 +17,13 @@ from tests.unit.pipeline.fakes import Model, settled
 
 
 class Server(Model):
-    """A server of one version whose warm-up fails so many times."""
+    """A server of one version whose warm-up fails so many times; a *missing* model never loads."""
 
     def __init__(self, *failures: InferenceError) -> None:
         super().__init__()
         self.failures = list(failures)
         self.served: str | None = "1"
+        self.missing: str | None = None
 
     async def infer(self, spec: ModelSpec, version: str, inputs: Tensors) -> Tensors:
         if self.failures:
@@ -32,7 +33,9 @@ class Server(Model):
         return await super().infer(spec, version, inputs)
 
     async def check(self, specs: Sequence[ModelSpec]) -> None:
-        """Every model fits."""
+        """Every model fits, if it can be loaded."""
+        if self.missing in {spec.name for spec in specs}:
+            raise InferenceUnavailable(f"{self.missing} cannot be loaded")
 
     async def newest_version(self, spec: ModelSpec) -> str:
         return self.asked()
@@ -117,4 +120,24 @@ async def test_pinned_version_that_is_gone_is_waited_for() -> None:
     following.cancel()
 
     assert not ready_without_it
+    assert served.in_use() == ("1", "1")
+
+
+@pytest.mark.parametrize(
+    ("missing", "in_use"), [("recommender", (None, "1")), ("forecaster", ("1", ""))]
+)
+async def test_a_model_that_cannot_be_loaded_keeps_the_other_from_nothing(
+    missing: str, in_use: tuple[str | None, str]
+) -> None:
+    served = Served(Server())
+    served.server.missing = missing
+    following = asyncio.create_task(served.serving.follow())
+
+    await settled()
+    before = served.in_use()
+    served.server.missing = None
+    await settled()
+    following.cancel()
+
+    assert before == in_use
     assert served.in_use() == ("1", "1")
