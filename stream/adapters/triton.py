@@ -165,12 +165,6 @@ class TritonModels:
                 return tuple(product_ids)
             product_ids.extend(part)
 
-    async def server_version(self) -> str:
-        """Return the server's own version, as it says it."""
-        timeout_s = self._patience.timeout_s
-        call = self._connected.get_server_metadata(client_timeout=timeout_s)
-        return str((await self._translated("server", call)).version)
-
     async def reconcile(self) -> None:
         """Load the wanted models that are not ready: after a restart in explicit mode none is.
 
