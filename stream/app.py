@@ -216,7 +216,9 @@ class _Assembly:
                 backoff_s=settings.triton_backoff_s,
             ),
             max_in_flight=settings.triton_in_flight,
-            breaker=Breaker(n_failures=settings.breaker_failures, reset_s=settings.breaker_reset_s),
+            make_breaker=partial(
+                Breaker, n_failures=settings.breaker_failures, reset_s=settings.breaker_reset_s
+            ),
             telemetry=self.telemetry,
         )
 

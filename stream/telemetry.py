@@ -75,7 +75,9 @@ class Telemetry:
             "stream_inference_failures", "Calls without a usable answer", ("model", "reason")
         )
         self.inference_retries = counter("stream_inference_retries", "Requests sent again", model)
-        self.breaker_open = gauge("stream_breaker_open", "1 while requests are held back, else 0")
+        self.breaker_open = gauge(
+            "stream_breaker_open", "1 while requests to the model are held back, else 0", model
+        )
         self.rows_waiting = gauge(
             "stream_waiting_rows", "Rows gathered for the next request", model
         )

@@ -37,13 +37,17 @@ class Breaker:
             self.state = State.CLOSED
             self._failed_in_a_row = 0
 
-    def failed(self, now: float) -> None:
-        """Count a failure of a call; one is enough when half open, and changes nothing when open."""
+    def failed(self, now: float) -> bool:
+        """Count a failure of a call, and return whether it opens the breaker.
+
+        One is enough when half open; when open it changes nothing.
+        """
         if self.is_open:
-            return
+            return False
         self._failed_in_a_row += 1
         if self.state is State.HALF_OPEN or self._failed_in_a_row >= self.n_failures:
-            self._open(now)
+            self.open(now)
+        return self.is_open
 
     def due_in_s(self, now: float) -> float:
         """Return seconds until a probe is due, 0 when it is."""
@@ -54,8 +58,9 @@ class Breaker:
         if answered:
             self.state = State.HALF_OPEN
         else:
-            self._open(now)
+            self.open(now)
 
-    def _open(self, now: float) -> None:
+    def open(self, now: float) -> None:
+        """Open for *reset_s* from *now*, whatever was counted."""
         self.state = State.OPEN
         self._opened_at = now

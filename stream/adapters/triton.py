@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Collection, Sequence
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
@@ -13,7 +15,8 @@ from numpy.typing import NDArray
 from tritonclient.utils import InferenceServerException
 
 from stream.adapters.breaker import Breaker
-from stream.adapters.guarded import GuardedCalls, Patience
+from stream.adapters.guarded import Patience
+from stream.adapters.guarded_server import GuardedServer
 from stream.adapters.triton_tensors import check_model, to_inputs, to_outputs
 from stream.errors import InferenceRejected, InferenceUnavailable
 from stream.model_specs import MODELS, VOCABULARY, ModelSpec
@@ -54,26 +57,22 @@ class TritonModels:
         *,
         patience: Patience | None = None,
         max_in_flight: int = 2,
-        breaker: Breaker | None = None,
+        make_breaker: Callable[[], Breaker] | None = None,
         telemetry: Telemetry | None = None,
     ) -> None:
         self._url = url
         self._patience = patience or Patience()
-        self._calls = GuardedCalls(
+        self._calls = GuardedServer(
+            [spec.name for spec in MODELS],
             self._patience,
-            breaker or Breaker(n_failures=3, reset_s=2.0),
-            telemetry or Telemetry(),
+            make_breaker or partial(Breaker, n_failures=3, reset_s=2.0),
+            telemetry=telemetry or Telemetry(),
             max_in_flight=max_in_flight,
-            probe=self.reconcile,
+            ask=self._ask,
+            probe=self._load_if_missing,
         )
         self._client: triton.InferenceServerClient | None = None
-        self._wanted: tuple[ModelSpec, ...] = MODELS
-        self._reconciling = asyncio.Lock()
-
-    @property
-    def available(self) -> bool:
-        """Whether requests are sent at all: the breaker is not open."""
-        return self._calls.available
+        self._loading: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def start(self) -> None:
         """Open the channel; it connects with the first call."""
@@ -113,10 +112,9 @@ class TritonModels:
             ModelMismatch: A model has other tensors; names it, what was expected and got.
             InferenceUnavailable: The server does not answer, or cannot load a model.
         """
-        self._wanted = tuple(specs)
-        await self.reconcile()
         client, timeout_s = self._connected, self._patience.timeout_s
         for spec in specs:
+            await self._load_if_missing(spec.name)
             metadata, config = await asyncio.gather(
                 self._metadata(spec),
                 self._translated(
@@ -165,20 +163,22 @@ class TritonModels:
                 return tuple(product_ids)
             product_ids.extend(part)
 
-    async def reconcile(self) -> None:
-        """Load the wanted models that are not ready: after a restart in explicit mode none is.
+    async def _ask(self) -> None:
+        """Raise InferenceUnavailable when the server does not answer at all."""
+        call = self._connected.is_server_live(client_timeout=self._patience.alive_s)
+        await self._translated("server", call)
+
+    async def _load_if_missing(self, model: str) -> None:
+        """Load *model* when it is not ready: after a restart in explicit mode none is.
 
         Raises:
-            InferenceUnavailable: The server does not answer, or cannot load one.
+            InferenceUnavailable: The server does not answer, or cannot load it.
         """
-        async with self._reconciling:
-            ready = await self._ready_models()
-            for spec in self._wanted:
-                if spec.name not in ready:
-                    log.warning("model_not_loaded", model=spec.name)
-                    timeout_s = self._patience.load_s
-                    load = self._connected.load_model(spec.name, client_timeout=timeout_s)
-                    await self._translated(spec.name, load)
+        async with self._loading[model]:
+            if model not in await self._ready_models():
+                log.warning("model_not_loaded", model=model)
+                load = self._connected.load_model(model, client_timeout=self._patience.load_s)
+                await self._translated(model, load)
 
     async def _ready_models(self) -> set[str]:
         timeout_s = self._patience.timeout_s

@@ -20,9 +20,6 @@ from tests.harness.worker import Worker
 
 pytestmark = [pytest.mark.broker, pytest.mark.triton, pytest.mark.slow]
 
-#: ``QUICK``: two calls may be under way at once, and the breaker opens at the third failure.
-DEADLINE_MS = 2_000
-LONGEST_MS = 2 * DEADLINE_MS + 1_000
 
 _ordinals = itertools.count(1)
 
@@ -59,23 +56,29 @@ def test_killed_triton_means_degraded_answers_within_a_second(
     until(lambda: not is_degraded(store), "the worker loads the models again and uses them")
 
 
-def test_frozen_triton_means_degraded_answers_within_its_deadlines(
+def test_frozen_triton_means_degraded_answers_within_a_second(
     store: Store, own_triton: EmbeddedTriton, worker: Worker
 ) -> None:
     until(lambda: not is_degraded(store), "the model answers")
 
     os.kill(own_triton.child.pid, signal.SIGSTOP)
     early = send_over(store, [view(f"frozen-{n}", f"p{n % 80}") for n in range(200)], 1)
-    until(lambda: worker.metric("stream_breaker_open") == 1, "the breaker opens")
+    until(lambda: held_back(worker) == {"recommender", "forecaster"}, "both are held back")
     late = send_over(store, [view(f"still-frozen-{n}", f"p{n % 80}") for n in range(200)], 1)
     store.settle()
     os.kill(own_triton.child.pid, signal.SIGCONT)
 
     assert store.unanswered([*early, *late]) == []
     assert all(answer.degraded for answer in answers_to(store, late))
-    assert max(latencies_ms(store, early)) <= LONGEST_MS
+    assert max(latencies_ms(store, early)) <= 1000
     assert max(latencies_ms(store, late)) <= 1000
     until(lambda: not is_degraded(store), "the thawed server answers again")
+
+
+def held_back(worker: Worker) -> set[str]:
+    """Return the models whose breaker is open; the vocabulary is read at the start only."""
+    models = ("recommender", "forecaster")
+    return {model for model in models if worker.metric("stream_breaker_open", model=model)}
 
 
 def is_degraded(store: Store) -> bool:

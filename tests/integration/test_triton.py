@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -116,7 +118,7 @@ async def test_a_poisoned_row_refuses_its_request_only(models: TritonModels, poi
     told = f"items[1, 49]: expected an index from 0 to {N_PRODUCTS}, got {poison}"
     assert told in str(outcomes[0])
     assert isinstance(outcomes[1], dict)
-    assert models.available
+    assert is_available(models)
 
 
 @pytest.mark.parametrize(
@@ -224,12 +226,11 @@ async def client_of_mortal(mortal: EmbeddedTriton) -> AsyncIterator[TritonModels
 
 
 def is_available(models: TritonModels) -> bool:
-    """Ask anew: mypy takes a property for a constant."""
-    return models.available
+    return models._calls._models[RECOMMENDER.name].available
 
 
 async def answering_again(models: TritonModels) -> None:
-    recovery = models._calls._recovery
+    recovery = models._calls._models[RECOMMENDER.name]._recovery._task
     assert recovery is not None
     async with asyncio.timeout(60):
         await recovery
@@ -273,6 +274,27 @@ async def test_calls_in_flight_end_when_the_server_dies(
         await asyncio.gather(*calls, return_exceptions=True)
 
     assert {type(call.exception()) for call in calls} == {InferenceUnavailable, type(None)}
+
+
+@pytest.mark.slow
+async def test_no_call_waits_out_its_deadline_at_a_server_that_froze(
+    mortal: EmbeddedTriton,
+) -> None:
+    models = make_models(mortal.grpc, timeout_s=2.0)
+    await models.start()
+    await models.check(MODELS)
+    rows = {"items": make_items(*[1] * 256)}
+
+    os.kill(mortal.child.pid, signal.SIGSTOP)
+    began = time.monotonic()
+    calls: list[Awaitable[object]] = [models.infer(RECOMMENDER, "1", rows) for _ in range(8)]
+    ended = await asyncio.gather(*calls, models.vocabulary("1"), return_exceptions=True)
+    took_s = time.monotonic() - began
+    os.kill(mortal.child.pid, signal.SIGCONT)
+
+    assert {type(error) for error in ended} == {InferenceUnavailable}
+    assert took_s < 3.0
+    await models.stop()
 
 
 def test_a_stopped_server_leaves_only_its_log(tiny_repository: Path, tmp_path: Path) -> None:

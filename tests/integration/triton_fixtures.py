@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -60,4 +61,5 @@ async def models(triton: str) -> AsyncIterator[TritonModels]:
 
 def make_models(url: str, *, timeout_s: float = 5.0, reset_s: float = 0.2) -> TritonModels:
     patience = Patience(timeout_s=timeout_s, deadline_s=2 * timeout_s, n_retries=2, backoff_s=0.02)
-    return TritonModels(url, patience=patience, breaker=Breaker(n_failures=2, reset_s=reset_s))
+    make_breaker = partial(Breaker, n_failures=2, reset_s=reset_s)
+    return TritonModels(url, patience=patience, make_breaker=make_breaker)
