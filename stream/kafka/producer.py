@@ -9,14 +9,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
-from aiokafka.producer.message_accumulator import BatchBuilder
 
 from stream.errors import PublishFailed
+from stream.kafka.outbox import Delivery, Outbox, largest
 from stream.kafka.records import OutRecord
 
 #: Below ``message.max.bytes`` of Apache Kafka (1,048,588), which holds for a whole record batch.
@@ -32,9 +32,10 @@ class Publisher(Protocol):
 class BulkProducer:
     """Confirms records in bulk, in order per partition and without a gap.
 
-    Concurrent calls to :meth:`publish` take their turn per partition in the order of the calls, and
-    a record batch is sent when the one before it is confirmed. After a failure the partition takes
-    nothing more: whoever reads it takes a record for a sign that all before it are there.
+    Concurrent calls to :meth:`publish` take their turn per partition in the order of the calls. A
+    record batch is sent when the one before it is confirmed, with all that came meanwhile. After a
+    failure the partition takes nothing more: whoever reads it takes a record for a sign that all
+    before it are there.
     Records are stamped when they are handed over: append time, never event time.
     """
 
@@ -72,8 +73,7 @@ class BulkProducer:
         self._max_batch_bytes = max_batch_bytes
         self._delivery_timeout_s = delivery_timeout_s
         self._check = check or _allow
-        self._turns: defaultdict[tuple[str, int], asyncio.Lock] = defaultdict(asyncio.Lock)
-        self._failed: set[tuple[str, int]] = set()
+        self._outboxes: dict[tuple[str, int], Outbox] = {}
         self._producer: AIOKafkaProducer | None = None
 
     async def start(self) -> None:
@@ -109,10 +109,14 @@ class BulkProducer:
     async def stop(self) -> None:
         """Flush, for no longer than a delivery may take, and disconnect."""
         producer, self._producer = self._producer, None
-        self._failed.clear()
         if producer is not None:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(producer.stop(), self._delivery_timeout_s)
+        outboxes, self._outboxes = self._outboxes, {}
+        for outbox in outboxes.values():
+            outbox.fail(PublishFailed(f"{outbox}: the producer was stopped"))
+            if outbox.sender is not None:
+                outbox.sender.cancel()
 
     def abort(self) -> None:
         """Send nothing more, not even again; :meth:`stop` is still to be called."""
@@ -131,13 +135,25 @@ class BulkProducer:
         by_partition: defaultdict[tuple[str, int], list[OutRecord]] = defaultdict(list)
         for record in records:
             by_partition[record.topic, record.partition].append(record)
-        outcomes = await asyncio.gather(
-            *(self._publish_to(*where, own) for where, own in by_partition.items()),
-            return_exceptions=True,
-        )
-        for outcome in outcomes:
-            if outcome is not None:
-                raise outcome
+        if not by_partition:
+            return
+        self._connected()
+        outboxes = [self._outbox(*where, own) for where, own in by_partition.items()]
+        delivery = Delivery(len(outboxes))
+        for outbox, own in zip(outboxes, by_partition.values(), strict=True):
+            outbox.put(own, delivery)
+            outbox.sender = outbox.sender or asyncio.create_task(self._empty(outbox))
+        try:
+            async with asyncio.timeout(self._delivery_timeout_s):
+                await asyncio.shield(delivery.outcome)
+        except TimeoutError as error:
+            n_records, timeout_s = len(records), self._delivery_timeout_s
+            reason = f"{n_records} records not confirmed in {timeout_s} s"
+            raise self._given_up(outboxes, delivery, reason) from error
+        except asyncio.CancelledError:
+            for outbox in outboxes:
+                outbox.withdraw(delivery)
+            raise
 
     async def partitions_for(self, topic: str) -> int:
         """Return how many partitions *topic* has.
@@ -155,36 +171,55 @@ class BulkProducer:
             raise PublishFailed("The producer is not connected: never started, or stopped already.")
         return self._producer
 
-    async def _publish_to(self, topic: str, partition: int, records: list[OutRecord]) -> None:
-        where = f"{topic}[{partition}]"
-        try:
-            async with asyncio.timeout(self._delivery_timeout_s):
-                await self._send_in_turn(topic, partition, records)
-        except TimeoutError as error:
-            # Also when it was not its turn yet: what comes after it must not be appended.
-            self._failed.add((topic, partition))
-            raise PublishFailed(
-                f"{where}: {len(records)} records not confirmed in {self._delivery_timeout_s} s"
-            ) from error
-        except KafkaError as error:
-            raise PublishFailed(f"{where}: {len(records)} records refused: {error!r}") from error
+    def _outbox(self, topic: str, partition: int, records: Sequence[OutRecord]) -> Outbox:
+        """Return where *records* wait for their turn.
 
-    async def _send_in_turn(self, topic: str, partition: int, records: list[OutRecord]) -> None:
-        """Send one batch after the other under the partition's lock, which is fair."""
-        producer = self._connected()
+        Raises:
+            PublishFailed: The partition failed before, or one of *records* is too large to be sent.
+        """
         where = topic, partition
-        async with self._turns[where]:
-            if where in self._failed:
-                raise PublishFailed(f"{topic}[{partition}]: an earlier publish to it failed")
-            try:
-                await self._check_exists(producer, topic, partition)
-                for batch in list(self._batches(producer, records)):
-                    # Not queued before: aiokafka would append it although this one fails.
-                    self._check()
-                    await (await producer.send_batch(batch, topic, partition=partition))
-            except Exception:
-                self._failed.add(where)
-                raise
+        outbox = self._outboxes.get(where)
+        if outbox is None:
+            outbox = self._outboxes[where] = Outbox(topic, partition)
+        if outbox.failure is not None:
+            raise PublishFailed(f"{outbox}: an earlier publish to it failed") from outbox.failure
+        if (n_bytes := largest(records)) > self._max_batch_bytes:
+            failure = PublishFailed(
+                f"{outbox}: a record of {n_bytes} bytes does not fit into a batch of "
+                f"{self._max_batch_bytes}"
+            )
+            outbox.fail(failure)
+            raise failure
+        return outbox
+
+    async def _empty(self, outbox: Outbox) -> None:
+        """Send what waits, a batch when the one before it is confirmed, until nothing does."""
+        topic, partition = outbox.topic, outbox.partition
+        try:
+            producer = self._connected()
+            await self._check_exists(producer, topic, partition)
+            while outbox:
+                self._check()
+                batch = producer.create_batch()
+                outbox.fill(batch)
+                await (await producer.send_batch(batch, topic, partition=partition))
+                outbox.confirm()
+        except PublishFailed as error:
+            outbox.fail(error)
+        except Exception as error:  # noqa: BLE001 - whatever it is, those who wait must hear of it
+            failure = PublishFailed(f"{outbox}: refused: {error!r}")
+            failure.__cause__ = error
+            outbox.fail(failure)
+        finally:
+            outbox.sender = None
+
+    @staticmethod
+    def _given_up(outboxes: Sequence[Outbox], delivery: Delivery, reason: str) -> PublishFailed:
+        """Fail where *delivery* is not confirmed: what comes after it must not be appended."""
+        open_ = [outbox for outbox in outboxes if outbox.owes(delivery)]
+        for outbox in open_:
+            outbox.fail(PublishFailed(f"{outbox}: {reason}"))
+        return PublishFailed(f"{', '.join(map(str, open_))}: {reason}")
 
     @staticmethod
     async def _check_exists(producer: AIOKafkaProducer, topic: str, partition: int) -> None:
@@ -192,31 +227,6 @@ class BulkProducer:
         if partition >= n_partitions:
             raise PublishFailed(f"{topic}[{partition}]: the topic has {n_partitions} partitions")
 
-    def _batches(
-        self, producer: AIOKafkaProducer, records: list[OutRecord]
-    ) -> Iterator[BatchBuilder]:
-        """Fill batches in order; a builder takes its first record whatever its size."""
-        batch = producer.create_batch()
-        for record in records:
-            if not _append(batch, record):
-                yield batch
-                batch = producer.create_batch()
-                _append(batch, record)
-            if batch.size() > self._max_batch_bytes:
-                raise PublishFailed(
-                    f"{record.topic}[{record.partition}]: a record of {batch.size()} bytes "
-                    f"does not fit into a batch of {self._max_batch_bytes}"
-                )
-        yield batch
-
 
 def _allow() -> None:
     """Let every batch be sent."""
-
-
-def _append(batch: BatchBuilder, record: OutRecord) -> bool:
-    """Add *record*, stamped now; False when the batch is full."""
-    metadata = batch.append(
-        timestamp=None, key=record.key, value=record.value, headers=list(record.headers)
-    )
-    return metadata is not None
