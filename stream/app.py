@@ -20,14 +20,16 @@ from stream.agents.parts import Parts
 from stream.agents.security import faust_credentials
 from stream.agents.worker import WorkerApp
 from stream.domain.assessment import StockPolicy
+from stream.domain.products import Product
 from stream.domain.ranking import RankingPolicy
+from stream.domain.sessions import Session
 from stream.health import HealthServer
 from stream.kafka.consumer_app import LAST_COMMIT_S
 from stream.kafka.epochs import topic_epochs
 from stream.kafka.producer import BulkProducer
 from stream.kafka.reader import TopicReader
 from stream.kafka.records import OutRecord
-from stream.kafka.store import StateStore
+from stream.kafka.store import Form, StateStore
 from stream.kafka.transport import Batching
 from stream.kafka.vigil import Vigil
 from stream.model_specs import FORECASTER, RECOMMENDER
@@ -168,12 +170,16 @@ class _Assembly:
         return MeteredPublisher(self.producer, self.telemetry)
 
     @cached_property
-    def sessions(self) -> StateStore:
-        return StateStore(SESSIONS_CHANGELOG.name, self.publisher)
+    def sessions(self) -> StateStore[Session]:
+        return StateStore(
+            SESSIONS_CHANGELOG.name, self.publisher, Form(sessions.dump, sessions.load)
+        )
 
     @cached_property
-    def products(self) -> StateStore:
-        return StateStore(PRODUCTS_CHANGELOG.name, self.publisher)
+    def products(self) -> StateStore[Product]:
+        return StateStore(
+            PRODUCTS_CHANGELOG.name, self.publisher, Form(products.dump, products.load)
+        )
 
     @cached_property
     def settling(self) -> Settling:
@@ -327,17 +333,22 @@ class _Assembly:
     # -- upkeep and health
 
     @cached_property
-    def rounds(self) -> tuple[Round, ...]:
+    def rounds(self) -> tuple[Round[Any], ...]:
         clock, settings = self.event_clock, self.settings
         ttl_ms = int(settings.state_ttl_days * _DAY_MS)
-        keep = partial(Expiry, clock=clock, settling=self.settling, telemetry=self.telemetry)
-        old_sessions = keep(
+        old_sessions: Expiry[Session] = Expiry(
             self.sessions.changelog,
-            lambda stored, now_ms: sessions.is_expired(sessions.load(stored), now_ms, ttl_ms),
+            lambda session, now_ms: sessions.is_expired(session, now_ms, ttl_ms),
+            clock,
+            settling=self.settling,
+            telemetry=self.telemetry,
         )
-        old_products = keep(
+        old_products: Expiry[Product] = Expiry(
             self.products.changelog,
-            lambda stored, now_ms: products.is_expired(products.load(stored), now_ms, ttl_ms),
+            lambda product, now_ms: products.is_expired(product, now_ms, ttl_ms),
+            clock,
+            settling=self.settling,
+            telemetry=self.telemetry,
             also=self._forgotten,
         )
         per_tick = settings.stock_in_flight_rows

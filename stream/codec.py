@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import NamedTuple, TypeVar
+from collections.abc import Callable, Iterable, Mapping
+from operator import attrgetter
+from typing import Generic, NamedTuple, TypeVar
 
 import msgspec
 from msgspec.structs import replace
@@ -35,11 +36,6 @@ MAX_ERROR_BYTES = 512
 _HEADER_OVERHEAD = 10
 
 _encoder = msgspec.json.Encoder()
-_clickstream: msgspec.json.Decoder[ClickstreamEvent] = msgspec.json.Decoder(ClickstreamEvent)
-_orders: msgspec.json.Decoder[OrdersEvent] = msgspec.json.Decoder(OrdersEvent)
-_stock_levels: msgspec.json.Decoder[StockLevelEvent] = msgspec.json.Decoder(StockLevelEvent)
-_movements: msgspec.json.Decoder[StockMovement] = msgspec.json.Decoder(StockMovement)
-_product_states: msgspec.json.Decoder[ProductState] = msgspec.json.Decoder(ProductState)
 
 #: Header of a record that is folded in without an answer: a store's past before it went live.
 HISTORY_HEADER = "history"
@@ -55,39 +51,63 @@ class DeadLetter(NamedTuple):
     headers: tuple[tuple[str, bytes], ...]
 
 
-def decode_clickstream(
-    record: InRecord, topic: str, partition: int, *, max_bytes: int = MAX_EVENT_BYTES
-) -> ClickstreamEvent:
-    """Return the event of a visitor; raises ``InvalidEvent`` for anything else."""
-    return _decode(_clickstream, record, topic, partition, max_bytes=max_bytes)
+#: What decoding raises for a value that is no fact.
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
-def decode_orders(
-    record: InRecord, topic: str, partition: int, *, max_bytes: int = MAX_EVENT_BYTES
-) -> OrdersEvent:
-    """Return the order event; raises ``InvalidEvent`` for anything else."""
-    return _decode(_orders, record, topic, partition, max_bytes=max_bytes)
+class Reading(Generic[Fact]):
+    """How the records of one topic are read.
+
+    Attributes:
+        decode: From a record's value to its fact; raises one of ``UNREADABLE``.
+        about: From a fact to whom it is about, who is the record's key as well.
+    """
+
+    def __init__(self, kind: object, about: str) -> None:
+        """Read facts of the type *kind*, each about whom its field *about* names."""
+        decoder: msgspec.json.Decoder[Fact] = msgspec.json.Decoder(kind)
+        self.decode: Callable[[bytes], Fact] = decoder.decode
+        self.about: Callable[[Fact], str] = attrgetter(about)
+
+    def __call__(
+        self, record: InRecord, topic: str, partition: int, *, max_bytes: int = MAX_EVENT_BYTES
+    ) -> Fact:
+        """Return the fact of *record*; raises ``InvalidEvent`` for anything else."""
+        value = record.value
+        if value is None or len(value) > max_bytes:
+            raise self.refusal(record, topic, partition, max_bytes=max_bytes)
+        try:
+            return self.decode(value)
+        except UNREADABLE as error:
+            raise self.refusal(record, topic, partition, error=error) from error
+
+    @staticmethod
+    def refusal(
+        record: InRecord,
+        topic: str,
+        partition: int,
+        *,
+        error: Exception | None = None,
+        max_bytes: int = MAX_EVENT_BYTES,
+    ) -> InvalidEvent:
+        """Return why *record* is not taken: decoding it raised *error*, or its size forbids it."""
+        if isinstance(error, RecursionError):
+            reason = "JSON is nested too deeply"
+        elif error is not None:
+            reason = str(error)
+        else:
+            got = "a null value" if record.value is None else f"{len(record.value)} bytes"
+            reason = f"Expected an event of at most {max_bytes} bytes, got {got}"
+        return InvalidEvent(topic, partition, record.offset, reason)
 
 
-def decode_stock_level(
-    record: InRecord, topic: str, partition: int, *, max_bytes: int = MAX_EVENT_BYTES
-) -> StockLevelEvent:
-    """Return the stock event; raises ``InvalidEvent`` for anything else."""
-    return _decode(_stock_levels, record, topic, partition, max_bytes=max_bytes)
-
-
-def decode_movement(
-    record: InRecord, topic: str, partition: int, *, max_bytes: int = MAX_EVENT_BYTES
-) -> StockMovement:
-    """Return the order line re-keyed by product; raises ``InvalidEvent`` for anything else."""
-    return _decode(_movements, record, topic, partition, max_bytes=max_bytes)
-
-
-def decode_product_state(
-    record: InRecord, topic: str, partition: int, *, max_bytes: int = MAX_EVENT_BYTES
-) -> ProductState:
-    """Return what is told of a product; raises ``InvalidEvent`` for anything else."""
-    return _decode(_product_states, record, topic, partition, max_bytes=max_bytes)
+decode_clickstream: Reading[ClickstreamEvent] = Reading(ClickstreamEvent, "visitor_id")
+decode_orders: Reading[OrdersEvent] = Reading(OrdersEvent, "visitor_id")
+decode_stock_level: Reading[StockLevelEvent] = Reading(StockLevelEvent, "product_id")
+#: Of an order's line, re-keyed by product.
+decode_movement: Reading[StockMovement] = Reading(StockMovement, "product_id")
+#: Of what is told of a product.
+decode_product_state: Reading[ProductState] = Reading(ProductState, "product_id")
 
 
 def is_history(record: InRecord) -> bool:
@@ -107,20 +127,6 @@ def not_after(event: Dated, latest_ms: int) -> Dated:
     if event.occurred_at_ms <= latest_ms:
         return event
     return replace(event, occurred_at_ms=latest_ms)
-
-
-def key_of(event: VisitorEvent | StockEvent | StockMovement) -> str:
-    """Return whom *event* is about: the visitor or the product."""
-    return event.visitor_id if isinstance(event, VisitorEvent) else event.product_id
-
-
-def has_own_key(record: InRecord, event: VisitorEvent | StockEvent | StockMovement) -> bool:
-    """Whether the record's key is whom *event* is about.
-
-    With another key the events of one visitor spread over partitions and workers: count it and
-    report it, but fold the event, for it is a fact all the same.
-    """
-    return record.key == key_of(event).encode()
 
 
 def encode(value: msgspec.Struct) -> bytes:
@@ -185,28 +191,6 @@ def _size_of(headers: Iterable[tuple[str, bytes | None]]) -> int:
         len(name.encode("utf-8", "replace")) + len(value or b"") + _HEADER_OVERHEAD
         for name, value in headers
     )
-
-
-def _decode(
-    decoder: msgspec.json.Decoder[Fact],
-    record: InRecord,
-    topic: str,
-    partition: int,
-    *,
-    max_bytes: int,
-) -> Fact:
-    value = record.value
-    if value is not None and len(value) <= max_bytes:
-        try:
-            return decoder.decode(value)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise InvalidEvent(topic, partition, record.offset, str(error)) from error
-        except RecursionError as error:
-            reason = "JSON is nested too deeply"
-            raise InvalidEvent(topic, partition, record.offset, reason) from error
-    got = "a null value" if value is None else f"{len(value)} bytes"
-    reason = f"Expected an event of at most {max_bytes} bytes, got {got}"
-    raise InvalidEvent(topic, partition, record.offset, reason)
 
 
 def _original_headers(record: InRecord, room: int) -> list[tuple[str, bytes]]:

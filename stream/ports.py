@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from numpy.typing import NDArray
 
 from stream.kafka.records import OutRecord
 from stream.model_specs import ModelSpec
 
+Value = TypeVar("Value")
 Tensors = Mapping[str, NDArray[Any]]
 
 
@@ -36,16 +37,16 @@ class Inference(Protocol):
         """
 
 
-class States(Protocol):
-    """The state of one partition: bytes by key, durable once flushed."""
+class States(Protocol[Value]):
+    """The state of one partition: values by key, durable once flushed."""
 
     @property
     def partition(self) -> int: ...
 
-    def get(self, key: bytes) -> bytes | None:
-        """Return the stored bytes of *key*."""
+    def get(self, key: bytes) -> Value | None:
+        """Return the value of *key*, None where there is none."""
 
-    def put(self, key: bytes, value: bytes | None) -> None:
+    def put(self, key: bytes, value: Value | None) -> None:
         """Store *value* under *key*; None deletes.
 
         Raises:
@@ -56,10 +57,10 @@ class States(Protocol):
         """Return once all that was put before is confirmed in the changelog."""
 
 
-class OwnedStates(Protocol):
+class OwnedStates(Protocol[Value]):
     """The partitions of a store that this worker owns now."""
 
-    def __getitem__(self, partition: int) -> States:
+    def __getitem__(self, partition: int) -> States[Value]:
         """Return the state of *partition*.
 
         Raises:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from stream.domain.products import Product
+from stream.domain.sessions import Session
 from stream.health import HealthServer
 from stream.kafka.producer import BulkProducer
 from stream.kafka.reader import TopicReader
@@ -42,8 +44,8 @@ class Parts:
     telemetry: Telemetry
     producer: BulkProducer
     vigil: Vigil
-    sessions: StateStore
-    products: StateStore
+    sessions: StateStore[Session]
+    products: StateStore[Product]
     shelf_reader: TopicReader
     models: Connection | None
     serving: Serving | None
@@ -51,5 +53,5 @@ class Parts:
     stock: StockPipeline
     batchers: dict[str, Batcher[Any, Any]]
     settling: Settling
-    rounds: Sequence[Round]
+    rounds: Sequence[Round[Any]]
     health: HealthServer | None

@@ -160,7 +160,7 @@ class WorkerApp(BatchApp):
             for partition in store.partitions:
                 store.drop(partition)
 
-    async def _recover(self, store: StateStore, partitions: set[int], generation: int) -> None:
+    async def _recover(self, store: StateStore[Any], partitions: set[int], generation: int) -> None:
         for partition in store.partitions:
             store.drop(partition)
         for partition in sorted(partitions):

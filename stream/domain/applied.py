@@ -7,7 +7,6 @@ same id, new offset. The first is known for ever, the second within the last ``R
 from __future__ import annotations
 
 from hashlib import blake2b
-from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -25,7 +24,7 @@ _KEPT_BYTES = (RECENT_IDS - 1) * _ID_BYTES
 MAX_SOURCES = 16
 
 
-class Source(NamedTuple):
+class Source(Struct, frozen=True, gc=False):
     """Where a record stands: number of its topic, partition, epoch of the topic, offset."""
 
     topic: int
@@ -84,10 +83,10 @@ def take(
     A record of an epoch other than the remembered one belongs to a re-created topic: its offsets
     start low again, so it replaces what was remembered. Ids outlive the epoch.
     """
-    topic, partition, epoch, offset = source
     entry = _entry(applied, source)
+    offset, epoch = source.offset, source.epoch
     if entry is None:
-        fresh = Applied(topic, partition, epoch, offset, id_)
+        fresh = Applied(source.topic, source.partition, epoch, offset, id_)
         return _bounded((*applied, fresh), fresh), True
     if entry.epoch == epoch and offset <= entry.offset:
         return applied, False
@@ -98,7 +97,7 @@ def take(
         ids = ids[-_KEPT_BYTES:] + id_
     else:
         resent = (*resent[1 - RECENT_IDS :], offset)
-    after = Applied(topic, partition, epoch, offset, ids, resent)
+    after = Applied(source.topic, source.partition, epoch, offset, ids, resent)
     if len(applied) == 1:
         return (after,), is_new
     return tuple([after if other is entry else other for other in applied]), is_new
@@ -112,7 +111,7 @@ def _contains(ids: bytes, id_: bytes) -> bool:
 
 
 def _entry(applied: tuple[Applied, ...], source: Source) -> Applied | None:
-    topic, partition, _, _ = source
+    topic, partition = source.topic, source.partition
     for entry in applied:
         if entry.partition == partition and entry.topic == topic:
             return entry

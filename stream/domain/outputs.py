@@ -158,11 +158,11 @@ class ProductState(Struct, frozen=True, kw_only=True):
 
 def recommendation_id(visitor_id: str, covers: Sequence[Cover]) -> str:
     """Return the id of the answer to *covers*: answering again gives it again."""
-    ranges = sorted(
+    ranges = [
         f"{cover.topic}/{cover.partition}/{cover.first_offset}-{cover.last_offset}"
         for cover in covers
-    )
-    return _digest([visitor_id, *ranges])
+    ]
+    return _digest([visitor_id, *sorted(ranges)])
 
 
 def alert_id(product_id: str, known_since_day: int, episode: int) -> str:

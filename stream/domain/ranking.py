@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from itertools import chain
 from math import isfinite
-from typing import NamedTuple
+from types import MappingProxyType
 
 from msgspec import Struct
 
-from stream.domain.sessions import Session, basket, bought_since, latest_products
+from stream.domain.outputs import RecommendedItem
+from stream.domain.sessions import (
+    Session,
+    basket,
+    bought_since,
+    has_only_browsed,
+    latest_products,
+)
 
 SIMILAR_SESSIONS = "similar sessions"
 TRENDING = "trending now"
 #: How many of the products last acted on are asked what they are bought with.
 N_ANCHORS = 5
+_NOTHING: frozenset[str] = frozenset()
+_NO_NAMES: Mapping[str, str] = MappingProxyType({})
 
 
 class RankingPolicy(Struct, frozen=True, kw_only=True):
@@ -22,14 +30,6 @@ class RankingPolicy(Struct, frozen=True, kw_only=True):
 
     n_items: int = 10
     exclude_bought_within_ms: int = 24 * 3600 * 1000
-
-
-class RankedItem(NamedTuple):
-    """A product to show and why."""
-
-    product_id: str
-    score: float
-    reason: str
 
 
 def bought_with_reason(anchor: str) -> str:
@@ -44,78 +44,108 @@ def rank(
     sold_out: Collection[str],
     now_ms: int,
     policy: RankingPolicy,
-) -> tuple[RankedItem, ...]:
+    names: Mapping[str, str] = _NO_NAMES,
+) -> tuple[RecommendedItem, ...]:
     """Return the best of *candidates* that the visitor can still want.
 
     Left out: what is in the basket, what is sold out, and what was bought of late, counted back
     from *now_ms*. *candidates* are products and scores, best first, as the model gives them;
-    *sold_out* is asked once for each, so give a set.
+    *sold_out* is asked once for each, so give a set. *names* are those to show, by product.
 
     Returns:
         At most ``policy.n_items``, best first; empty when every candidate is left out.
     """
-    out = basket(session) | bought_since(session, now_ms - policy.exclude_bought_within_ms)
-    items = (
-        RankedItem(product_id, score, SIMILAR_SESSIONS)
-        for product_id, score in candidates
-        if isfinite(score)
+    _, out = _unwanted(session, now_ms, policy)
+    shown: dict[str, RecommendedItem] = {}
+    for product_id, score in candidates:
+        if product_id in out or product_id in sold_out or product_id in shown:
+            continue
+        if not isfinite(score):
+            continue
+        shown[product_id] = RecommendedItem(
+            len(shown) + 1, product_id, score, SIMILAR_SESSIONS, names.get(product_id)
+        )
+        if len(shown) == policy.n_items:
+            break
+    return tuple(shown.values())
+
+
+def trends(
+    product_ids: Iterable[str],
+    *,
+    sold_out: Collection[str] = (),
+    names: Mapping[str, str] = _NO_NAMES,
+) -> tuple[RecommendedItem, ...]:
+    """Return best sellers, best first, as they are shown to somebody of whom nothing is known."""
+    there = [product_id for product_id in product_ids if product_id not in sold_out]
+    return tuple(
+        RecommendedItem(place, product_id, 1 / place, TRENDING, names.get(product_id))
+        for place, product_id in enumerate(there, start=1)
     )
-    return _first_distinct(items, policy.n_items, out=out, sold_out=sold_out)
 
 
 def fallback(
     session: Session,
     *,
-    trending: Sequence[str],
+    trending: Sequence[RecommendedItem],
     bought_with: Mapping[str, Sequence[str]],
     sold_out: Collection[str],
     policy: RankingPolicy,
     now_ms: int | None = None,
-) -> tuple[RankedItem, ...]:
+    names: Mapping[str, str] = _NO_NAMES,
+) -> tuple[RecommendedItem, ...]:
     """Return what to show without a model: first what goes with the visitor's latest products.
 
     Never empty while anything trending is neither sold out nor in the basket: rather than show
-    nothing it repeats what was bought of late. *trending* are best sellers, best first; *now_ms* is
-    the time of the session's latest event when absent. Scores only order the items.
+    nothing it repeats what was bought of late. *trending* are :func:`trends`; *now_ms* is the time
+    of the session's latest event when absent. Scores only order the items.
     """
-    if not trending and not bought_with:
-        return ()
     now_ms = session.updated_at_ms if now_ms is None else now_ms
+    in_basket, out = _unwanted(session, now_ms, policy)
+    goes_with = _goes_with(session, bought_with) if bought_with else []
+    if not out and not goes_with:
+        return tuple(trending[: policy.n_items])
+    offered = [each for each in goes_with if each[0] not in sold_out]
+    offered += [(item.product_id, TRENDING) for item in trending]
+    return _first(offered, out, policy, names) or _first(offered, in_basket, policy, names)
+
+
+def _first(
+    offered: Iterable[tuple[str, str]],
+    left_out: Collection[str],
+    policy: RankingPolicy,
+    names: Mapping[str, str],
+) -> tuple[RecommendedItem, ...]:
+    shown: dict[str, RecommendedItem] = {}
+    for position, (product_id, reason) in enumerate(offered, start=1):
+        if len(shown) == policy.n_items:
+            break
+        if product_id not in left_out and product_id not in shown:
+            place, score = len(shown) + 1, 1 / position
+            shown[product_id] = RecommendedItem(
+                place, product_id, score, reason, names.get(product_id)
+            )
+    return tuple(shown.values())
+
+
+def _unwanted(
+    session: Session, now_ms: int, policy: RankingPolicy
+) -> tuple[frozenset[str], frozenset[str]]:
+    """Return what is in the basket, and that with what was bought of late."""
+    if has_only_browsed(session):
+        return _NOTHING, _NOTHING
     in_basket = basket(session)
-    out = in_basket | bought_since(session, now_ms - policy.exclude_bought_within_ms)
-    for left_out in (out, in_basket):
-        items = chain(
-            _goes_with(session, bought_with), ((product_id, TRENDING) for product_id in trending)
-        )
-        scored = (
-            RankedItem(product_id, 1 / position, reason)
-            for position, (product_id, reason) in enumerate(items, start=1)
-        )
-        if chosen := _first_distinct(scored, policy.n_items, out=left_out, sold_out=sold_out):
-            return chosen
-    return ()
+    return in_basket, in_basket | bought_since(session, now_ms - policy.exclude_bought_within_ms)
 
 
-def _goes_with(
-    session: Session, bought_with: Mapping[str, Sequence[str]]
-) -> Iterable[tuple[str, str]]:
+def _goes_with(session: Session, bought_with: Mapping[str, Sequence[str]]) -> list[tuple[str, str]]:
     """Take the best partner of each recent product, then the second best of each, and so on."""
     anchors = latest_products(session, N_ANCHORS)
-    partners = [(anchor, bought_with.get(anchor, ())) for anchor in anchors]
-    depth = max((len(others) for _, others in partners), default=0)
-    for place in range(depth):
-        for anchor, others in partners:
-            if place < len(others):
-                yield others[place], bought_with_reason(anchor)
-
-
-def _first_distinct(
-    items: Iterable[RankedItem], n_items: int, *, out: Collection[str], sold_out: Collection[str]
-) -> tuple[RankedItem, ...]:
-    chosen: dict[str, RankedItem] = {}
-    for item in items:
-        if len(chosen) == n_items:
-            break
-        if item.product_id not in out and item.product_id not in sold_out:
-            chosen.setdefault(item.product_id, item)
-    return tuple(chosen.values())
+    partners = [(anchor, bought_with[anchor]) for anchor in anchors if anchor in bought_with]
+    depth = max([len(others) for _, others in partners]) if partners else 0
+    return [
+        (others[place], bought_with_reason(anchor))
+        for place in range(depth)
+        for anchor, others in partners
+        if place < len(others)
+    ]

@@ -11,9 +11,8 @@ do not: they list products that the visitor did not act on, and would push out t
 
 from __future__ import annotations
 
-from bisect import insort
 from collections.abc import Sequence
-from enum import IntEnum
+from itertools import groupby
 
 from msgspec import Struct
 
@@ -36,6 +35,7 @@ from stream.domain.events import (
     RecommendationClicked,
     VisitorEvent,
 )
+from stream.domain.trail import Interaction, Kind, Trail, row_of
 from stream.model_specs import MAX_ITEMS
 
 __all__ = [
@@ -46,10 +46,10 @@ __all__ = [
     "SessionEvent",
     "Source",
     "advance",
-    "advance_all",
     "basket",
     "bought_since",
     "has_applied",
+    "has_only_browsed",
     "is_answered",
     "is_resend",
     "latest_products",
@@ -59,42 +59,16 @@ __all__ = [
 SessionEvent = ClickstreamEvent | OrdersEvent
 
 
-class Kind(IntEnum):
-    """What a visitor did with a product. The numbers are stored: never renumber."""
-
-    VIEW = 1
-    CLICK = 2
-    ADD = 3
-    REMOVE = 4
-    CHECKOUT = 5
-    PURCHASE = 6
-    CANCEL = 7
-    REFUND = 8
-
-
-class Interaction(Struct, frozen=True, array_like=True, order=True, gc=False):
-    """One act on one product. The fields before ``product_id`` are its place in event order."""
-
-    occurred_at_ms: int
-    topic: int
-    partition: int
-    offset: int
-    line: int
-    product_id: str
-    kind: Kind
-    quantity: int = 1
-
-
 class Session(Struct, frozen=True, array_like=True, gc=False):
     """What is remembered of one visitor.
 
     Attributes:
-        interactions: At most ``MAX_ITEMS``, in event order, newest last.
+        trail: At most ``MAX_ITEMS`` interactions, in event order, newest last.
         applied: How far each topic-partition was folded; sorted.
         updated_at_ms: Time of the latest event folded in, of any type.
     """
 
-    interactions: tuple[Interaction, ...] = ()
+    trail: Trail = Trail()
     applied: tuple[Applied, ...] = ()
     updated_at_ms: int = 0
 
@@ -112,35 +86,24 @@ _KINDS: dict[type[VisitorEvent], Kind] = {
 }
 _ANSWERED = frozenset(ANSWERED)
 #: Acts that say what a visitor is drawn to; the model reads these.
-_DRAWN_TO = (Kind.VIEW, Kind.ADD, Kind.CLICK, Kind.PURCHASE)
-#: Acts that put nothing into the basket and take nothing out. Tuples: membership of an enum in a
-#: set hashes its name each time, and most acts are views, found first.
-_NOT_OF_THE_BASKET = (Kind.VIEW, Kind.CLICK, Kind.CANCEL, Kind.REFUND)
+_DRAWN_TO = bytes([Kind.VIEW, Kind.ADD, Kind.CLICK, Kind.PURCHASE])
+#: Acts that put nothing into the basket and take nothing out; nor do they buy.
+_BROWSING = bytes([Kind.VIEW, Kind.CLICK, Kind.CANCEL, Kind.REFUND])
 
 
 def advance(session: Session, event: SessionEvent, source: Source) -> Session:
-    """Return the session after *event*; a record or an event folded before changes nothing else."""
-    return advance_all(session, ((event, source),))
+    """Return the session after *event*; a record or an event folded before changes nothing else.
 
-
-def advance_all(session: Session, events: Sequence[tuple[SessionEvent, Source]]) -> Session:
-    """Return the session after *events*, as folding them one by one would.
-
-    *events* of one topic-partition are in offset order; between partitions any order will do.
+    Events of one topic-partition come in offset order; between partitions any order will do.
     """
-    interactions = list(session.interactions)
-    applied, updated_at_ms = session.applied, session.updated_at_ms
-    for event, source in events:
-        applied, is_new = memory.take(applied, source, _id_of(event))
-        if not is_new:
-            continue
-        updated_at_ms = max(updated_at_ms, event.occurred_at_ms)
-        for interaction in _interactions(event, source):
-            _insert(interactions, interaction)
-        del interactions[:-MAX_ITEMS]
+    applied, is_new = memory.take(session.applied, source, _id_of(event))
     if applied is session.applied:
         return session
-    return Session(tuple(interactions), applied, updated_at_ms)
+    if not is_new:
+        return Session(session.trail, applied, session.updated_at_ms)
+    at_ms = event.occurred_at_ms
+    latest_ms = max(session.updated_at_ms, at_ms)
+    return Session(_followed(session.trail, event, source), applied, latest_ms)
 
 
 def has_applied(session: Session, source: Source) -> bool:
@@ -161,23 +124,27 @@ def is_answered(event: SessionEvent) -> bool:
     return type(event) in _ANSWERED
 
 
+def has_only_browsed(session: Session) -> bool:
+    """Whether nothing was bought and nothing is in the basket, as in most sessions; soon told."""
+    return not session.trail.kinds.translate(None, _BROWSING)
+
+
 def basket(session: Session) -> frozenset[str]:
     """Return the products in the basket now, as far as the remembered interactions tell.
 
     Adds and removes count units; a checkout says what is in it at least; an order empties it of
     what it bought.
     """
-    acts = [act for act in session.interactions if act.kind not in _NOT_OF_THE_BASKET]
     units: dict[str, int] = {}
-    for act in acts:
+    for act in session.trail:
         in_basket = units.get(act.product_id, 0)
-        if act.kind == Kind.ADD:
+        if act.kind is Kind.ADD:
             units[act.product_id] = in_basket + act.quantity
-        elif act.kind == Kind.REMOVE:
+        elif act.kind is Kind.REMOVE:
             units[act.product_id] = max(0, in_basket - act.quantity)
-        elif act.kind == Kind.CHECKOUT:
+        elif act.kind is Kind.CHECKOUT:
             units[act.product_id] = max(in_basket, act.quantity)
-        elif act.kind == Kind.PURCHASE:
+        elif act.kind is Kind.PURCHASE:
             units[act.product_id] = 0
     return frozenset([product_id for product_id, count in units.items() if count > 0])
 
@@ -188,7 +155,7 @@ def bought_since(session: Session, since_ms: int) -> frozenset[str]:
     return frozenset(
         [
             act.product_id
-            for act in session.interactions
+            for act in session.trail
             if act.kind is bought and act.occurred_at_ms >= since_ms
         ]
     )
@@ -200,22 +167,26 @@ def product_history(session: Session) -> list[str]:
     A run of acts on one product (viewed, added) is one entry: it is one interest, and repeating
     it would push older ones out.
     """
-    history: list[str] = []
-    for act in session.interactions:
-        if act.kind in _DRAWN_TO and not (history and history[-1] == act.product_id):
-            history.append(act.product_id)
-    return history
+    return [product_id for product_id, _ in groupby(_drawn_to(session.trail))]
 
 
 def latest_products(session: Session, n_products: int) -> list[str]:
     """Return the products last acted on, latest first, each once."""
     latest: list[str] = []
-    for act in reversed(session.interactions):
-        if len(latest) == n_products:
-            break
-        if act.product_id not in latest and act.kind in _DRAWN_TO:
-            latest.append(act.product_id)
+    for product_id in reversed(_drawn_to(session.trail)):
+        if product_id not in latest:
+            latest.append(product_id)
+            if len(latest) == n_products:
+                break
     return latest
+
+
+def _drawn_to(trail: Trail) -> Sequence[str]:
+    kinds = trail.kinds
+    if not kinds.translate(None, _DRAWN_TO):
+        return trail.products
+    acts = zip(trail.products, kinds, strict=True)
+    return [product_id for product_id, kind in acts if kind in _DRAWN_TO]
 
 
 def _id_of(event: SessionEvent) -> bytes:
@@ -225,26 +196,19 @@ def _id_of(event: SessionEvent) -> bytes:
     return memory.fingerprint(event.event_id)
 
 
-def _interactions(event: SessionEvent, source: Source) -> list[Interaction]:
+def _followed(trail: Trail, event: SessionEvent, source: Source) -> Trail:
     kind = _KINDS.get(type(event))
     if kind is None:
-        return []
-    at_ms, (topic, partition, _, offset) = event.occurred_at_ms, source
-    if isinstance(event, OrderEvent):
-        return [
-            Interaction(at_ms, topic, partition, offset, line, item.product_id, kind, item.quantity)
-            for line, item in enumerate(event.products[:MAX_ITEMS])
-        ]
+        return trail
+    at_ms = event.occurred_at_ms
     if isinstance(event, ProductEvent):
-        product_id, quantity = event.product_id, event.quantity
-        return [Interaction(at_ms, topic, partition, offset, 0, product_id, kind, quantity)]
-    if isinstance(event, RecommendationClicked):
-        return [Interaction(at_ms, topic, partition, offset, 0, event.product_id, kind)]
-    return []
-
-
-def _insert(interactions: list[Interaction], interaction: Interaction) -> None:
-    if not interactions or interactions[-1] <= interaction:
-        interactions.append(interaction)
-    else:
-        insort(interactions, interaction)
+        row = row_of(source, at_ms, kind, event.quantity)
+        return trail.with_row(event.product_id, row, MAX_ITEMS)
+    if isinstance(event, OrderEvent):
+        for line, item in enumerate(event.products[:MAX_ITEMS]):
+            row = row_of(source, at_ms, kind, item.quantity, line=line)
+            trail = trail.with_row(item.product_id, row, MAX_ITEMS)
+    elif isinstance(event, RecommendationClicked):
+        row = row_of(source, at_ms, kind, 1)
+        trail = trail.with_row(event.product_id, row, MAX_ITEMS)
+    return trail

@@ -11,6 +11,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
@@ -36,7 +37,7 @@ class RecoveryReport:
 
 
 async def recover(
-    store: StateStore,
+    store: StateStore[Any],
     partitions: Iterable[int],
     bootstrap: Sequence[str],
     *,
@@ -75,7 +76,7 @@ async def recover(
 class _Progress:
     """How far each partition is, and what was applied."""
 
-    def __init__(self, store: StateStore, remaining: set[TopicPartition]) -> None:
+    def __init__(self, store: StateStore[Any], remaining: set[TopicPartition]) -> None:
         self.remaining = remaining
         self.n_records = 0
         self._store = store

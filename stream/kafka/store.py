@@ -1,27 +1,48 @@
 """State in memory, one dict per partition, behind a changelog that is written in bulk.
 
-A value is bytes here; what they mean is known above. Only keys touched since the last write are
-written, each once, however often it was put.
+What a value is and how it becomes bytes is known above. Only keys touched since the last write are
+written, each once, however often it was put; so a value becomes bytes once per write, not per put.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import Generic, NamedTuple, TypeVar
 
 from stream.errors import PartitionRevoked
 from stream.kafka.producer import Publisher
 from stream.kafka.records import OutRecord
 
+Value = TypeVar("Value")
 
-class StatePartition:
+#: Values kept as objects in each partition beside their bytes, because they were put lately.
+MAX_OPEN = 4_000
+#: In the place of bytes, until the first write of a new key.
+_UNWRITTEN = b""
+
+
+class Form(NamedTuple, Generic[Value]):
+    """How a value is stored: ``dump`` makes bytes, never empty; ``load`` reads them."""
+
+    dump: Callable[[Value], bytes]
+    load: Callable[[bytes], Value]
+
+
+class StatePartition(Generic[Value]):
     """The state of one partition, and which of it the changelog does not have yet."""
 
-    def __init__(self, changelog: str, partition: int, publisher: Publisher) -> None:
+    def __init__(
+        self, changelog: str, partition: int, publisher: Publisher, form: Form[Value]
+    ) -> None:
         self.partition = partition
         self._changelog = changelog
         self._publisher = publisher
-        self._values: dict[bytes, bytes] = {}
+        self._dump, self._load = form
+        self._stored: dict[bytes, bytes] = {}
+        #: Has every dirty key's value; the others may be read from their bytes as well.
+        self._open: dict[bytes, Value] = {}
         self._dirty: set[bytes] = set()
         self._dropped = False
         self._writer: asyncio.Task[None] | None = None
@@ -29,37 +50,40 @@ class StatePartition:
         self._next: asyncio.Future[None] | None = None
 
     def __len__(self) -> int:
-        return len(self._values)
+        return len(self._stored)
 
-    @property
-    def n_dirty(self) -> int:
-        """Keys that the changelog does not have yet, those in a write under way not counted."""
-        return len(self._dirty)
+    def __iter__(self) -> Iterator[bytes]:
+        """Iterate over the keys as of now: meanwhile they may be put or deleted."""
+        return iter(list(self._stored))
 
-    def get(self, key: bytes) -> bytes | None:
+    def get(self, key: bytes) -> Value | None:
         """Return the value of *key*, also one that was not flushed yet."""
-        return self._values.get(key)
+        value = self._open.get(key)
+        if value is None and (stored := self._stored.get(key)) is not None:
+            return self._load(stored)
+        return value
 
-    def items(self) -> Iterator[tuple[bytes, bytes]]:
-        """Iterate over a snapshot, so that what it meets may be put or deleted meanwhile."""
-        return iter(list(self._values.items()))
-
-    def put(self, key: bytes, value: bytes | None) -> None:
+    def put(self, key: bytes, value: Value | None) -> None:
         """Set *key*, or delete it with None; the changelog hears of it at the next flush.
 
         Raises:
             PartitionRevoked: The partition was dropped.
         """
         self._check_owned()
-        self.restore(key, value)
+        if value is None:
+            self.restore(key, None)
+        else:
+            self._stored.setdefault(key, _UNWRITTEN)
+            self._open[key] = value
         self._dirty.add(key)
 
-    def restore(self, key: bytes, value: bytes | None) -> None:
+    def restore(self, key: bytes, stored: bytes | None) -> None:
         """Set *key* to what the changelog says; nothing is written back."""
-        if value is None:
-            self._values.pop(key, None)
+        self._open.pop(key, None)
+        if stored is None:
+            self._stored.pop(key, None)
         else:
-            self._values[key] = value
+            self._stored[key] = stored
 
     async def flush(self) -> None:
         """Return once everything put before this call is confirmed in the changelog.
@@ -82,7 +106,8 @@ class StatePartition:
     def drop(self) -> None:
         """Forget everything; whoever waits for a flush gets ``PartitionRevoked``."""
         self._dropped = True
-        self._values.clear()
+        self._stored.clear()
+        self._open.clear()
         self._dirty.clear()
         if self._writer is not None:
             self._writer.cancel()
@@ -102,16 +127,29 @@ class StatePartition:
 
     async def _write_dirty(self, outcome: asyncio.Future[None]) -> None:
         keys, self._dirty = self._dirty, set()
-        topic, partition, values = self._changelog, self.partition, self._values
+        topic, partition = self._changelog, self.partition
         try:
-            await self._publisher.publish(
-                [OutRecord(topic, partition, key, values.get(key)) for key in keys]
-            )
+            records = [OutRecord(topic, partition, key, self._written(key)) for key in keys]
+            self._close_some()
+            await self._publisher.publish(records)
         except Exception as error:  # noqa: BLE001 - whatever it is, those who wait must hear of it
             self._dirty |= keys
             outcome.set_exception(error)
         else:
             outcome.set_result(None)
+
+    def _written(self, key: bytes) -> bytes | None:
+        """Return the bytes of *key*, None of a deleted one; a write that failed made them before."""
+        value = self._open.get(key)
+        if value is None:
+            return self._stored.get(key)
+        stored = self._stored[key] = self._dump(value)
+        return stored
+
+    def _close_some(self) -> None:
+        """Keep only the bytes of the values that were opened first; nothing is dirty now."""
+        for key in list(islice(self._open, max(0, len(self._open) - MAX_OPEN))):
+            del self._open[key]
 
     def _check_owned(self) -> None:
         if self._dropped:
@@ -121,15 +159,16 @@ class StatePartition:
         return PartitionRevoked(f"{self._changelog}[{self.partition}] was given to another worker")
 
 
-class StateStore:
+class StateStore(Generic[Value]):
     """The partitions of one changelog that this worker owns."""
 
-    def __init__(self, changelog: str, publisher: Publisher) -> None:
+    def __init__(self, changelog: str, publisher: Publisher, form: Form[Value]) -> None:
         self.changelog = changelog
         self._publisher = publisher
-        self._owned: dict[int, StatePartition] = {}
+        self._form = form
+        self._owned: dict[int, StatePartition[Value]] = {}
 
-    def __getitem__(self, partition: int) -> StatePartition:
+    def __getitem__(self, partition: int) -> StatePartition[Value]:
         """Return the state of *partition*.
 
         Raises:
@@ -146,10 +185,10 @@ class StateStore:
         """The owned partitions, ascending."""
         return tuple(sorted(self._owned))
 
-    def open(self, partition: int) -> StatePartition:
+    def open(self, partition: int) -> StatePartition[Value]:
         """Own *partition*, empty until it is recovered; what was known of it before is dropped."""
         self.drop(partition)
-        opened = StatePartition(self.changelog, partition, self._publisher)
+        opened = StatePartition(self.changelog, partition, self._publisher, self._form)
         self._owned[partition] = opened
         return opened
 

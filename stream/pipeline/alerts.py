@@ -26,7 +26,6 @@ from stream.pipeline.forecasts import Forecasted, Forecaster
 from stream.pipeline.intake import partition_for
 from stream.pipeline.tickets import Ticket
 from stream.ports import Clock, Publisher, States
-from stream.state.products import dump, load
 from stream.telemetry import Telemetry
 from stream.topics import STOCK_ALERTS
 
@@ -40,7 +39,7 @@ class Concern:
     """
 
     product_id: str
-    states: States
+    states: States[Product]
 
     @property
     def key(self) -> bytes:
@@ -60,7 +59,7 @@ class Outlook:
 class Change:
     """A transition to publish and then to remember."""
 
-    states: States
+    states: States[Product]
     key: bytes
     after: AlertState | None
     alert: StockAlert
@@ -71,7 +70,7 @@ def latest(_: Concern, newer: Concern) -> Concern:
     return newer
 
 
-def row_of(product_id: str, states: States, *tickets: Ticket) -> Row[Concern]:
+def row_of(product_id: str, states: States[Product], *tickets: Ticket) -> Row[Concern]:
     """Return the question what to say of a product.
 
     Two partitions know a product that a producer spread over them: two shelves, two questions.
@@ -129,10 +128,9 @@ class Alerts:
         ]
         await self._publish(changes)
         for change in changes:
-            stored = change.states.get(change.key)
-            if stored is not None:
-                after = replace(load(stored), alert=change.after)
-                change.states.put(change.key, dump(after))
+            product = change.states.get(change.key)
+            if product is not None:
+                change.states.put(change.key, replace(product, alert=change.after))
         touched = {change.states.partition: change.states for change in changes}
         return _flushed(list(touched.values()))
 
@@ -169,9 +167,8 @@ class Alerts:
 
     def _product(self, row: Row[Concern]) -> Product:
         concern = row.payload
-        stored = concern.states.get(concern.key)
-        return load(stored) if stored is not None else Product(concern.product_id)
+        return concern.states.get(concern.key) or Product(concern.product_id)
 
 
-async def _flushed(touched: Sequence[States]) -> None:
+async def _flushed(touched: Sequence[States[Product]]) -> None:
     await asyncio.gather(*(states.flush() for states in touched))

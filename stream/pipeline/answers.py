@@ -9,7 +9,8 @@ from typing import TypeAlias
 
 from stream.codec import encode
 from stream.domain.outputs import Recommendation, RecommendedItem, Strategy, recommendation_id
-from stream.domain.ranking import TRENDING, RankedItem, RankingPolicy, fallback, rank
+from stream.domain.ranking import TRENDING, RankingPolicy, fallback, rank
+from stream.domain.sessions import Session
 from stream.errors import InferenceRejected, RefusedRow
 from stream.kafka.records import OutRecord
 from stream.model_specs import RECOMMENDER
@@ -59,80 +60,75 @@ class Answers:
 
     async def answer(self, rows: Sequence[Row[Visit]], scores: Proposals) -> Awaitable[None]:
         """Decide each row and hand all answers to the publisher, in the order of the rows."""
-        now_ms = self._clock()
+        now_ms, n_partitions, topic = self._clock(), self._n_partitions, RECOMMENDATIONS.name
         records: list[OutRecord] = []
-        published: Counter[tuple[str, str]] = Counter()
+        published: Counter[tuple[str, bool]] = Counter()
         for i, row in enumerate(rows):
             if (refusal := scores.refused.get(i)) is not None:
                 records += self._refused(row.payload, refusal)
                 continue
             answer = self._decide(row.payload, i, scores, now_ms)
-            published[answer.strategy, str(answer.degraded).lower()] += 1
-            partition = partition_for(row.key, self._n_partitions)
-            records.append(OutRecord(RECOMMENDATIONS.name, partition, row.key, encode(answer)))
-        oldest_ms = min(row.payload.records[-1][1].timestamp for row in rows)
+            published[answer.strategy, answer.degraded] += 1
+            partition = partition_for(row.key, n_partitions)
+            records.append(OutRecord(topic, partition, row.key, encode(answer)))
+        oldest_ms = min([row.payload.records[-1][1].timestamp for row in rows])
         return asyncio.ensure_future(self._publish(records, published, oldest_ms))
 
     async def _publish(
         self,
         records: Sequence[OutRecord],
-        published: Counter[tuple[str, str]],
+        published: Counter[tuple[str, bool]],
         appended_ms: int,
     ) -> None:
         await self._publisher.publish(records)
-        for labels, n_answers in published.items():
+        for (strategy, degraded), n_answers in published.items():
+            labels = strategy, str(degraded).lower()
             self._telemetry.recommendations.labels(*labels).inc(n_answers)
         self._telemetry.answer_seconds.observe(max(0, self._clock() - appended_ms) / 1000)
 
     def _decide(self, visit: Visit, place: int, scores: Proposals, now_ms: int) -> Recommendation:
-        session, covers = visit.session, visit.covers()
-        chosen, strategy = self._choose(visit, scores.candidates.get(place))
+        covers = visit.covers()
+        items, strategy = self._choose(visit.session, scores.candidates.get(place))
         by_model = strategy == "session_transformer"
         return Recommendation(
             recommendation_id=recommendation_id(visit.visitor_id, covers),
             visitor_id=visit.visitor_id,
             covers=covers,
-            items=self._items(chosen),
+            items=items,
             strategy=strategy,
             model=RECOMMENDER.name if by_model else "counts",
             model_version=scores.version if by_model else "",
             degraded=scores.is_degraded(place),
             created_at_ms=now_ms,
-            as_of_ms=session.updated_at_ms,
+            as_of_ms=visit.session.updated_at_ms,
             simulated=visit.simulated,
         )
 
     def _choose(
-        self, visit: Visit, candidates: Candidates | None
-    ) -> tuple[tuple[RankedItem, ...], Strategy]:
-        session, shelf = visit.session, self._shelf
+        self, session: Session, candidates: Candidates | None
+    ) -> tuple[tuple[RecommendedItem, ...], Strategy]:
+        shelf = self._shelf
         if candidates is not None:
-            ranked = rank(
+            items = rank(
                 candidates,
                 session,
                 sold_out=shelf.sold_out,
                 now_ms=session.updated_at_ms,
                 policy=self._policy,
+                names=shelf.names,
             )
-            if ranked:
-                return ranked, "session_transformer"
-        ranked = fallback(
+            if items:
+                return items, "session_transformer"
+        items = fallback(
             session,
             trending=shelf.trending,
             bought_with=shelf.bought_with,
             sold_out=shelf.sold_out,
             policy=self._policy,
+            names=shelf.names,
         )
-        goes_with = bool(ranked) and ranked[0].reason != TRENDING
-        return ranked, "bought_with" if goes_with else "trending"
-
-    def _items(self, chosen: Sequence[RankedItem]) -> tuple[RecommendedItem, ...]:
-        return tuple(
-            RecommendedItem(
-                i, item.product_id, item.score, item.reason, self._shelf.name(item.product_id)
-            )
-            for i, item in enumerate(chosen, start=1)
-        )
+        goes_with = bool(items) and items[0].reason != TRENDING
+        return items, "bought_with" if goes_with else "trending"
 
     def _refused(self, visit: Visit, refusal: InferenceRejected) -> list[OutRecord]:
         error = RefusedRow(f"{RECOMMENDER.name} refused visitor {visit.visitor_id!r}: {refusal}")

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
+
+from msgspec import Struct
 
 from stream.errors import PartitionRevoked
 from stream.pipeline.tickets import Ticket
@@ -17,13 +18,12 @@ Payload = TypeVar("Payload")
 Scores = TypeVar("Scores")
 
 
-@dataclass(slots=True, eq=False)
-class Row(Generic[Payload]):
+class Row(Struct, Generic[Payload], eq=False):
     """One question to the model, and the record batches that wait for its answer."""
 
     key: bytes
     payload: Payload
-    tickets: list[Ticket] = field(default_factory=list)
+    tickets: list[Ticket] = []
 
     def release(self) -> None:
         """Tell every record batch that this row was answered and confirmed."""

@@ -3,40 +3,44 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
 import structlog
 
-from stream.codec import dead_letter, has_own_key, not_after
+from stream.codec import UNREADABLE, Reading, dead_letter, not_after
 from stream.domain.events import StockEvent, StockMovement, VisitorEvent
-from stream.errors import InvalidInput
+from stream.errors import InvalidEvent, InvalidInput
 from stream.kafka.partitioning import partition_of
 from stream.kafka.records import InRecord, OutRecord, RecordBatch
 from stream.telemetry import Telemetry
 from stream.topics import dead_letter_name
 
 Event = TypeVar("Event", bound=VisitorEvent | StockEvent | StockMovement)
-Decoded_co = TypeVar("Decoded_co", covariant=True)
 
 log = structlog.get_logger(__name__)
 
 
-class Decode(Protocol[Decoded_co]):
-    """Turns one record of a topic into its event; raises InvalidInput."""
-
-    def __call__(
-        self, record: InRecord, topic: str, partition: int, *, max_bytes: int
-    ) -> Decoded_co: ...
-
-
 @dataclass(frozen=True, slots=True)
 class Intake(Generic[Event]):
-    """The events of a record batch in offset order, and the dead letters of the others."""
+    """What a record batch brought.
 
-    events: list[tuple[InRecord, Event]]
+    Attributes:
+        events: By whom they are about, a visitor or a product: each record with its event, in
+            offset order.
+        dead: The dead letters of the others.
+    """
+
+    events: dict[str, list[tuple[InRecord, Event]]]
     dead: list[OutRecord]
+
+    @property
+    def latest_ms(self) -> int:
+        """Time of the latest event, 0 without any."""
+        times = [event.occurred_at_ms for facts in self.events.values() for _, event in facts]
+        return max(times, default=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,22 +67,31 @@ class Reader:
         self._telemetry = telemetry
         self._limits = limits
 
-    def take_in(self, batch: RecordBatch, decode: Decode[Event]) -> Intake[Event]:
+    def take_in(self, batch: RecordBatch, reading: Reading[Event]) -> Intake[Event]:
         """Decode every record of *batch* once."""
-        events: list[tuple[InRecord, Event]] = []
-        dead: list[OutRecord] = []
-        reasons: Counter[str] = Counter()
-        topic, partition = batch.topic, batch.partition
-        max_bytes, tolerance_ms = self._limits.max_event_bytes, self._limits.future_tolerance_ms
+        events: dict[str, list[tuple[InRecord, Event]]] = {}
+        refused: list[tuple[InRecord, InvalidEvent]] = []
+        decode, about, max_bytes = reading.decode, reading.about, self._limits.max_event_bytes
+        topic, partition, ahead_ms = batch.topic, batch.partition, self._limits.future_tolerance_ms
         for record in batch.records:
+            value = record.value
+            if value is None or len(value) > max_bytes:
+                reason = reading.refusal(record, topic, partition, max_bytes=max_bytes)
+                refused.append((record, reason))
+                continue
             try:
-                event = decode(record, topic, partition, max_bytes=max_bytes)
-            except InvalidInput as error:
-                reasons[type(error).__name__] += 1
-                dead.append(self.dead_letter(topic, partition, record, error))
+                event = decode(value)
+            except UNREADABLE as error:
+                refused.append((record, reading.refusal(record, topic, partition, error=error)))
+                continue
+            fact = record, not_after(event, record.timestamp + ahead_ms)
+            subject = about(event)
+            if subject in events:
+                events[subject].append(fact)
             else:
-                events.append((record, not_after(event, record.timestamp + tolerance_ms)))
-        self._count(batch, events, reasons)
+                events[subject] = [fact]
+        dead = [self.dead_letter(topic, partition, *each) for each in refused]
+        self._count(batch, events, Counter(type(error).__name__ for _, error in refused))
         return Intake(events, dead)
 
     def dead_letter(
@@ -91,14 +104,16 @@ class Reader:
         return OutRecord(dead_letter_name(topic), partition, key, value, headers)
 
     def _count(
-        self, batch: RecordBatch, events: list[tuple[InRecord, Event]], reasons: Counter[str]
+        self,
+        batch: RecordBatch,
+        events: Mapping[str, list[tuple[InRecord, Event]]],
+        reasons: Counter[str],
     ) -> None:
         topic, telemetry = batch.topic, self._telemetry
         telemetry.records_read.labels(topic).inc(len(batch.records))
         for reason, n_records in reasons.items():
             telemetry.records_rejected.labels(topic, reason).inc(n_records)
-        n_keys = sum(not has_own_key(record, event) for record, event in events)
-        n_partitions = sum(self._is_misplaced(batch.partition, record) for record, _ in events)
+        n_keys, n_partitions = self._astray(batch.partition, events)
         for kind, n_records in (("key", n_keys), ("partition", n_partitions)):
             if n_records:
                 telemetry.key_mismatches.labels(topic, kind).inc(n_records)
@@ -114,8 +129,25 @@ class Reader:
                 wrong_partitions=n_partitions,
             )
 
-    def _is_misplaced(self, partition: int, record: InRecord) -> bool:
-        key = record.key
+    def _astray(
+        self, partition: int, events: Mapping[str, list[tuple[InRecord, Event]]]
+    ) -> tuple[int, int]:
+        """Count the records whose key is not whom they are about, and those in a wrong partition.
+
+        Events of one visitor then spread over partitions and workers. They are folded all the same,
+        for they are facts.
+        """
+        n_keys = n_partitions = 0
+        for subject, facts in events.items():
+            key = subject.encode()
+            others = [record for record, _ in facts if record.key != key]
+            if self._is_misplaced(partition, key):
+                n_partitions += len(facts) - len(others)
+            n_partitions += sum(self._is_misplaced(partition, record.key) for record in others)
+            n_keys += len(others)
+        return n_keys, n_partitions
+
+    def _is_misplaced(self, partition: int, key: bytes | None) -> bool:
         return key is not None and partition_for(key, self._limits.n_partitions) != partition
 
 

@@ -8,8 +8,9 @@ scored by the model, decided, published and confirmed (``answers``). Then the ba
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
-from stream.codec import HISTORY, decode_clickstream, decode_orders, encode, is_history
+from stream.codec import HISTORY, Reading, decode_clickstream, decode_orders, encode, is_history
 from stream.domain.applied import EVENTS_TOPIC, ORDERS_TOPIC, Source
 from stream.domain.events import OrderEvent, StockMovement
 from stream.domain.movements import movements_of
@@ -17,7 +18,6 @@ from stream.domain.sessions import (
     Session,
     SessionEvent,
     advance,
-    advance_all,
     has_applied,
     is_answered,
     is_resend,
@@ -26,23 +26,20 @@ from stream.kafka.records import Headers, InRecord, OutRecord, RecordBatch
 from stream.pipeline.answers import RecommendationBatcher
 from stream.pipeline.batcher import Row
 from stream.pipeline.event_clock import EventClock
-from stream.pipeline.intake import Decode, Reader, partition_for
-from stream.pipeline.read_sessions import ReadSessions
+from stream.pipeline.intake import Intake, Reader, partition_for
 from stream.pipeline.settling import Settling
 from stream.pipeline.tickets import Ticket
-from stream.pipeline.visits import TopicPartition, Visit
+from stream.pipeline.visits import Visit
 from stream.ports import OwnedStates
 from stream.telemetry import Telemetry
 from stream.topics import EVENTS, ORDERS, STOCK_MOVEMENTS
 
-_DECODE: dict[str, Decode[SessionEvent]] = {
-    EVENTS.name: decode_clickstream,
-    ORDERS.name: decode_orders,
-}
+_READ: dict[str, Reading[Any]] = {EVENTS.name: decode_clickstream, ORDERS.name: decode_orders}
 _NUMBERS = {EVENTS.name: EVENTS_TOPIC, ORDERS.name: ORDERS_TOPIC}
 
-#: A record, its event and where it stands.
-Fact = tuple[InRecord, SessionEvent, Source]
+#: A record and its event.
+Fact = tuple[InRecord, SessionEvent]
+_NEW = Session()
 #: A movement and the headers it is published with.
 Moved = tuple[StockMovement, Headers]
 
@@ -59,7 +56,7 @@ class RecommendPipeline:
 
     def __init__(
         self,
-        sessions: OwnedStates,
+        sessions: OwnedStates[Session],
         reader: Reader,
         batcher: RecommendationBatcher,
         *,
@@ -70,7 +67,6 @@ class RecommendPipeline:
         conflate: bool,
     ) -> None:
         self._sessions = sessions
-        self._read = ReadSessions()
         self._clock = clock
         self._reader = reader
         self._batcher = batcher
@@ -89,19 +85,18 @@ class RecommendPipeline:
             PartitionRevoked: The partition is no longer ours; its new owner reads the batch.
         """
         states = self._sessions[batch.partition]
-        intake = self._reader.take_in(batch, _DECODE[batch.topic])
+        intake: Intake[SessionEvent] = self._reader.take_in(batch, _READ[batch.topic])
+        self._clock.observe(batch.topic, batch.partition, intake.latest_ms)
         movements: list[Moved] = []
-        ticket = Ticket(batch)
-        self._observe(batch, intake.events)
-        n_repeats = 0
-        for visitor_id, facts in _by_visitor(batch, intake.events).items():
+        ticket, n_repeats = Ticket(batch), 0
+        for visitor_id, facts in intake.events.items():
             key = visitor_id.encode()
-            before = self._read.get(states, key)
-            visits, after = self._fold(batch, visitor_id, facts, before=before)
+            before = states.get(key) or _NEW
+            after, visits = self._fold(batch, visitor_id, facts, before=before)
             if after is not before:
-                self._read.put(states, key, after)
-            n_repeats += _n_applied(before, facts)
-            movements += _movements(after, facts)
+                states.put(key, after)
+            n_repeats += _n_applied(batch, before, facts)
+            movements += _movements(batch, after, facts)
             for visit in visits:
                 self._batcher.add(Row(key, visit, [ticket]))
         if n_repeats:
@@ -110,25 +105,28 @@ class RecommendPipeline:
 
     def _fold(
         self, batch: RecordBatch, visitor_id: str, facts: Sequence[Fact], *, before: Session
-    ) -> tuple[list[Visit], Session]:
-        """Return the visits owed an answer, and the session after *facts*.
+    ) -> tuple[Session, list[Visit]]:
+        """Return the session after *facts*, and the visits owed an answer.
 
         A repeat is owed an answer as well: nobody knows whether the first one got out.
         """
-        place = (batch.topic, batch.partition)
-        if not self._conflate:
-            return _fold_one_by_one(place, visitor_id, facts, before)
-        after = advance_all(before, [(event, source) for _, event, source in facts])
-        owed = [(record, event) for record, event, _ in facts if _is_owed(record, event)]
-        if not owed:
-            return [], after
-        records = tuple([(place, record) for record, _ in owed])
-        simulated = any(event.simulated for _, event in owed)
-        return [Visit(visitor_id, after, records, simulated)], after
-
-    def _observe(self, batch: RecordBatch, events: Sequence[tuple[InRecord, SessionEvent]]) -> None:
-        latest_ms = max((event.occurred_at_ms for _, event in events), default=0)
-        self._clock.observe(batch.topic, batch.partition, latest_ms)
+        place = batch.topic, batch.partition
+        number, partition, epoch = _NUMBERS[batch.topic], batch.partition, batch.epoch
+        session, visits, simulated = before, [], False
+        owed: list[InRecord] = []
+        for record, event in facts:
+            session = advance(session, event, Source(number, partition, epoch, record.offset))
+            if not is_answered(event) or is_history(record):
+                continue
+            if not self._conflate:
+                visits.append(Visit(visitor_id, session, ((place, record),), event.simulated))
+            else:
+                owed.append(record)
+                simulated = simulated or event.simulated
+        if owed:
+            records = tuple([(place, record) for record in owed])
+            visits.append(Visit(visitor_id, session, records, simulated))
+        return session, visits
 
     def _published(self, movements: list[Moved]) -> Iterator[OutRecord]:
         """In the order of their origin, across visitors: products know repeats by it."""
@@ -138,43 +136,23 @@ class RecommendPipeline:
             yield OutRecord(STOCK_MOVEMENTS.name, partition, key, encode(movement), headers)
 
 
-def _fold_one_by_one(
-    place: TopicPartition, visitor_id: str, facts: Sequence[Fact], session: Session
-) -> tuple[list[Visit], Session]:
-    """Give each event an answer of its own, with the session as that event left it."""
-    visits = []
-    for record, event, source in facts:
-        session = advance(session, event, source)
-        if _is_owed(record, event):
-            visits.append(Visit(visitor_id, session, ((place, record),), event.simulated))
-    return visits, session
+def _source(batch: RecordBatch, record: InRecord) -> Source:
+    return Source(_NUMBERS[batch.topic], batch.partition, batch.epoch, record.offset)
 
 
-def _is_owed(record: InRecord, event: SessionEvent) -> bool:
-    return is_answered(event) and not is_history(record)
-
-
-def _n_applied(before: Session, facts: Sequence[Fact]) -> int:
+def _n_applied(batch: RecordBatch, before: Session, facts: Sequence[Fact]) -> int:
     """How many of *facts* were folded earlier; they are in offset order, so often none."""
-    if not has_applied(before, facts[0][2]):
+    if not before.applied or not has_applied(before, _source(batch, facts[0][0])):
         return 0
-    return sum(has_applied(before, source) for _, _, source in facts)
+    return sum(has_applied(before, _source(batch, record)) for record, _ in facts)
 
 
-def _by_visitor(
-    batch: RecordBatch, events: Sequence[tuple[InRecord, SessionEvent]]
-) -> dict[str, list[Fact]]:
-    number, partition, epoch = _NUMBERS[batch.topic], batch.partition, batch.epoch
-    facts: dict[str, list[Fact]] = {}
-    for record, event in events:
-        fact = (record, event, Source(number, partition, epoch, record.offset))
-        facts.setdefault(event.visitor_id, []).append(fact)
-    return facts
-
-
-def _movements(session: Session, facts: Sequence[Fact]) -> Iterator[Moved]:
+def _movements(batch: RecordBatch, session: Session, facts: Sequence[Fact]) -> Iterator[Moved]:
     """Order lines, but not those of an order that the store sent twice; the past stays the past."""
-    for record, event, source in facts:
+    if batch.topic != ORDERS.name:
+        return
+    for record, event in facts:
+        source = _source(batch, record)
         if isinstance(event, OrderEvent) and not is_resend(session, event, source):
             headers = HISTORY if is_history(record) else ()
             yield from ((movement, headers) for movement in movements_of(event, source))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
 
 from stream.errors import PartitionRevoked
 from stream.kafka.records import OutRecord
@@ -23,7 +24,7 @@ class Settling:
         self._on_failure = on_failure
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def settle(self, effects: Sequence[OutRecord], states: States, ticket: Ticket) -> None:
+    def settle(self, effects: Sequence[OutRecord], states: States[Any], ticket: Ticket) -> None:
         """Publish *effects*, make *states* durable, then release *ticket*."""
         under_way = [self._start(states.flush())]
         if effects:
@@ -35,7 +36,7 @@ class Settling:
         if effects:
             self._start(self._publisher.publish(effects))
 
-    def flush(self, states: States) -> None:
+    def flush(self, states: States[Any]) -> None:
         """Make *states* durable; no record batch waits for it."""
         self._start(states.flush())
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Mapping, Sequence
-from itertools import islice
 
 from stream.codec import decode_product_state
-from stream.domain.outputs import ProductState
+from stream.domain.outputs import ProductState, RecommendedItem
+from stream.domain.ranking import trends
 from stream.errors import InvalidInput
 from stream.kafka.records import InRecord
 from stream.telemetry import Telemetry
@@ -30,7 +30,7 @@ class Shelf:
         self._names: dict[str, str] = {}
         self._units_7d: dict[str, int] = {}
         self._bought_with: dict[str, tuple[str, ...]] = {}
-        self._trending: tuple[str, ...] | None = None
+        self._trending: tuple[RecommendedItem, ...] | None = None
 
     def apply(self, records: Sequence[InRecord]) -> None:
         """Take in *records* of the product-state topic, oldest first; what is unreadable counts."""
@@ -59,18 +59,19 @@ class Shelf:
         """By product, those of the same orders, most often first."""
         return self._bought_with
 
-    def name(self, product_id: str) -> str | None:
-        """Return the product's name, where one was told."""
-        return self._names.get(product_id)
+    @property
+    def names(self) -> Mapping[str, str]:
+        """By product, its name where one was told."""
+        return self._names
 
     @property
-    def trending(self) -> tuple[str, ...]:
-        """Products by units sold in the last seven days of event time, best first."""
+    def trending(self) -> tuple[RecommendedItem, ...]:
+        """For sale, by units sold in the last seven days of event time, best first."""
         if self._trending is None:
             units = self._units_7d
             best = heapq.nlargest(N_TRENDING + len(self._sold_out), units, key=units.__getitem__)
-            there = (product_id for product_id in best if product_id not in self._sold_out)
-            self._trending = tuple(islice(there, N_TRENDING))
+            there = trends(best, sold_out=self._sold_out, names=self._names)
+            self._trending = there[:N_TRENDING]
         return self._trending
 
     def _forget(self, product_id: str) -> None:
@@ -90,4 +91,7 @@ class Shelf:
             self._units_7d.pop(product_id, None)
         if state.name is not None:
             self._names[product_id] = state.name
-        self._bought_with[product_id] = state.bought_with
+        if state.bought_with:
+            self._bought_with[product_id] = state.bought_with
+        else:
+            self._bought_with.pop(product_id, None)

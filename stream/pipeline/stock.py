@@ -9,8 +9,9 @@ complete. A clock looks after the products that nothing happened to.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-from stream.codec import decode_movement, decode_stock_level, encode, is_history
+from stream.codec import Reading, decode_movement, decode_stock_level, encode, is_history
 from stream.domain.applied import STOCK_LEVELS_TOPIC, Source, is_applied
 from stream.domain.events import StockLevelEvent, StockMovement
 from stream.domain.products import (
@@ -24,17 +25,16 @@ from stream.domain.products import (
 from stream.kafka.records import InRecord, OutRecord, RecordBatch
 from stream.pipeline.alerts import AlertBatcher, row_of
 from stream.pipeline.event_clock import EventClock
-from stream.pipeline.intake import Decode, Reader, partition_for
+from stream.pipeline.intake import Intake, Reader, partition_for
 from stream.pipeline.settling import Settling
 from stream.pipeline.tickets import Ticket
 from stream.ports import OwnedStates, States
-from stream.state.products import dump, load
 from stream.telemetry import Telemetry
 from stream.topics import PRODUCT_STATE, STOCK_LEVELS, STOCK_MOVEMENTS
 
 StockFact = StockLevelEvent | StockMovement
 
-_DECODE: dict[str, Decode[StockFact]] = {
+_READ: dict[str, Reading[Any]] = {
     STOCK_LEVELS.name: decode_stock_level,
     STOCK_MOVEMENTS.name: decode_movement,
 }
@@ -50,7 +50,7 @@ class StockPipeline:
 
     def __init__(
         self,
-        products: OwnedStates,
+        products: OwnedStates[Product],
         reader: Reader,
         batcher: AlertBatcher,
         *,
@@ -74,11 +74,10 @@ class StockPipeline:
             PartitionRevoked: The partition is no longer ours; its new owner reads the batch.
         """
         states = self._products[batch.partition]
-        intake = self._reader.take_in(batch, _DECODE[batch.topic])
+        intake: Intake[StockFact] = self._reader.take_in(batch, _READ[batch.topic])
         effects, ticket, n_repeats = intake.dead, Ticket(batch), 0
-        latest_ms = max((event.occurred_at_ms for _, event in intake.events), default=0)
-        self._clock.observe(batch.topic, batch.partition, latest_ms)
-        for product_id, facts in _by_product(intake.events).items():
+        self._clock.observe(batch.topic, batch.partition, intake.latest_ms)
+        for product_id, facts in intake.events.items():
             key = product_id.encode()
             before, after, n_again = self._fold(batch, states, key, facts=facts)
             n_repeats += n_again
@@ -89,14 +88,13 @@ class StockPipeline:
             self._telemetry.repeats.labels(batch.topic).inc(n_repeats)
         self._settling.settle(effects, states, ticket)
 
-    def look_after(self, states: States, keys: Sequence[bytes]) -> None:
+    def look_after(self, states: States[Product], keys: Sequence[bytes]) -> None:
         """Assess the products of *keys* although nothing happened to them: a day has passed."""
         effects: list[OutRecord] = []
         for key in keys:
-            stored = states.get(key)
-            if stored is None:
+            product = states.get(key)
+            if product is None:
                 continue
-            product = load(stored)
             effects += self._news(product, product, told=False)
             if is_counted(product):
                 self._batcher.add(row_of(product.product_id, states))
@@ -105,14 +103,13 @@ class StockPipeline:
     def _fold(
         self,
         batch: RecordBatch,
-        states: States,
+        states: States[Product],
         key: bytes,
         *,
         facts: Sequence[tuple[InRecord, StockFact]],
     ) -> tuple[Product, Product, int]:
         """Return the product before and after, and how many facts were folded earlier."""
-        stored = states.get(key)
-        before = after = load(stored) if stored is not None else Product(key.decode())
+        before = after = states.get(key) or Product(key.decode())
         n_again = 0
         for record, fact in facts:
             if isinstance(fact, StockMovement):
@@ -123,7 +120,7 @@ class StockPipeline:
                 n_again += is_applied(after.applied, source)
                 after = apply_level(after, fact, source)
         if after is not before:
-            states.put(key, dump(after))
+            states.put(key, after)
         return before, after, n_again
 
     def _news(self, before: Product, after: Product, *, told: bool) -> list[OutRecord]:
@@ -135,12 +132,3 @@ class StockPipeline:
         key = after.product_id.encode()
         partition = partition_for(key, self._n_partitions)
         return [OutRecord(PRODUCT_STATE.name, partition, key, encode(state))]
-
-
-def _by_product(
-    events: Sequence[tuple[InRecord, StockFact]],
-) -> dict[str, list[tuple[InRecord, StockFact]]]:
-    facts: dict[str, list[tuple[InRecord, StockFact]]] = {}
-    for record, event in events:
-        facts.setdefault(event.product_id, []).append((record, event))
-    return facts

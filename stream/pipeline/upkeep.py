@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
 from operator import itemgetter
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from stream.errors import PartitionRevoked
 from stream.kafka.records import OutRecord
@@ -18,27 +18,26 @@ from stream.pipeline.settling import Settling
 from stream.ports import States
 from stream.telemetry import Telemetry
 
-#: Whether a stored value is too old at an event time.
-IsExpired = Callable[[bytes, int], bool]
+Value = TypeVar("Value")
 
 
-class KeptStates(States, Protocol):
+class KeptStates(States[Value], Protocol[Value]):
     """State whose keys can be gone through."""
 
-    def items(self) -> Iterator[tuple[bytes, bytes]]:
-        """Iterate over a snapshot of keys and values."""
+    def __iter__(self) -> Iterator[bytes]:
+        """Iterate over a snapshot of the keys."""
 
 
-class Store(Protocol):
+class Store(Protocol[Value]):
     """The partitions of a store that this worker owns now."""
 
     @property
     def partitions(self) -> Iterable[int]: ...
 
-    def __getitem__(self, partition: int) -> KeptStates: ...
+    def __getitem__(self, partition: int) -> KeptStates[Value]: ...
 
 
-class Round:
+class Round(Generic[Value]):
     """Visits every key of a store once per event day, some at a time.
 
     Args:
@@ -48,9 +47,9 @@ class Round:
 
     def __init__(
         self,
-        store: Store,
+        store: Store[Value],
         clock: EventClock,
-        visit: Callable[[States, list[bytes]], None],
+        visit: Callable[[States[Value], list[bytes]], None],
         *,
         per_tick: int,
     ) -> None:
@@ -80,21 +79,22 @@ class Round:
 
     def _keys(self) -> Iterator[tuple[int, bytes]]:
         for partition in self._store.partitions:
-            yield from ((partition, key) for key, _ in self._store[partition].items())
+            yield from ((partition, key) for key in self._store[partition])
 
 
-class Expiry:
+class Expiry(Generic[Value]):
     """Deletes what nothing happened to for too long, with a tombstone in the changelog.
 
     Args:
         name: Of the store, for the metric.
+        is_expired: Whether a value is too old at an event time.
         also: Other topics in which a deleted key gets a tombstone, by making its record.
     """
 
     def __init__(
         self,
         name: str,
-        is_expired: IsExpired,
+        is_expired: Callable[[Value, int], bool],
         clock: EventClock,
         *,
         settling: Settling,
@@ -108,7 +108,7 @@ class Expiry:
         self._telemetry = telemetry
         self._also = also
 
-    def visit(self, states: States, keys: list[bytes]) -> None:
+    def visit(self, states: States[Value], keys: list[bytes]) -> None:
         """Delete those of *keys* that are too old."""
         now_ms = self._clock.settled_ms(states.partition)
         expired = [key for key in keys if self._is_old(states.get(key), now_ms)]
@@ -121,5 +121,5 @@ class Expiry:
         self._settling.flush(states)
         self._telemetry.state_expired.labels(self._name).inc(len(expired))
 
-    def _is_old(self, stored: bytes | None, now_ms: int) -> bool:
-        return stored is not None and self._is_expired(stored, now_ms)
+    def _is_old(self, value: Value | None, now_ms: int) -> bool:
+        return value is not None and self._is_expired(value, now_ms)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from stream.domain.outputs import Cover
 from stream.domain.sessions import Session
@@ -12,8 +12,7 @@ from stream.kafka.records import InRecord
 TopicPartition = tuple[str, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Visit:
+class Visit(Struct, frozen=True):
     """A visitor whose events are owed one answer.
 
     Attributes:

@@ -11,6 +11,7 @@ from statistics import median
 from typing import NamedTuple
 
 import pytest
+from msgspec.structs import replace
 
 from stream.kafka.records import OutRecord
 from stream.topics import INPUTS
@@ -146,7 +147,7 @@ def is_kept(kept: bytes | None, value: bytes | None) -> bool:
 
 def test_a_message_under_another_key_is_answered_and_counted(store: Store, worker: Worker) -> None:
     visitor = view("ida", "p3")
-    elsewhere = visitor._replace(key=b"not ida", partition=(visitor.partition + 1) % 4)
+    elsewhere = replace(visitor, key=b"not ida", partition=(visitor.partition + 1) % 4)
     before = worker.metric("stream_misplaced_records_total")
 
     [sent] = store.publish(elsewhere)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 
+from msgspec.structs import replace
+
 from stream.codec import HISTORY_HEADER, encode
 from stream.domain.events import (
     Item,
@@ -75,7 +77,7 @@ def raw(topic: TopicSpec, value: bytes | None, *, key: bytes) -> OutRecord:
 
 def as_history(record: OutRecord) -> OutRecord:
     """Return *record* as one of the store's past."""
-    return record._replace(headers=HISTORY)
+    return replace(record, headers=HISTORY)
 
 
 def _topic_of(event: VisitorEvent | StockEvent) -> TopicSpec:

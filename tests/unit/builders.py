@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
@@ -22,6 +22,7 @@ from stream.domain.events import (
     StockLevelSet,
     StockMovement,
 )
+from stream.domain.sessions import Session, SessionEvent, advance
 
 #: Noon of an ordinary day: 2017-06-01.
 NOON_MS = 17_318 * DAY_MS + DAY_MS // 2
@@ -147,6 +148,14 @@ class Record:
     offset: int = 3
     timestamp: int = NOON_MS
     headers: Sequence[tuple[str, bytes]] = field(default=())
+
+
+def folded(facts: Iterable[tuple[SessionEvent, Source]], session: Session | None = None) -> Session:
+    """The session after *facts*, from an empty one where none is told."""
+    after = session or Session()
+    for event, source in facts:
+        after = advance(after, event, source)
+    return after
 
 
 Fact = TypeVar("Fact")

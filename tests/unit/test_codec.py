@@ -17,7 +17,6 @@ from stream.codec import (
     decode_orders,
     decode_stock_level,
     encode,
-    has_own_key,
     is_history,
     not_after,
 )
@@ -145,14 +144,6 @@ def test_count_as_of_the_future_is_cut_as_well(
     as_of_ms: int | None, expected_ms: int | None
 ) -> None:
     assert not_after(make_level(as_of_ms=as_of_ms), NOON_MS + 60).as_of_ms == expected_ms
-
-
-def test_record_with_another_key_is_noticed() -> None:
-    assert has_own_key(Record(b"", key=b"ann"), make_view())
-    assert not has_own_key(Record(b"", key=b"bob"), make_view())
-    assert not has_own_key(Record(b"", key=None), make_view())
-    assert has_own_key(Record(b"", key=b"milk"), make_level())
-    assert has_own_key(Record(b"", key=b"milk"), make_movement())
 
 
 def test_history_is_said_by_a_header() -> None:

@@ -21,7 +21,7 @@ from stream.domain.events import (
 )
 from stream.domain.outputs import Cover, Recommendation
 from stream.domain.products import Product, apply_level, apply_movement
-from stream.domain.sessions import Session, SessionEvent, Source, advance_all
+from stream.domain.sessions import SessionEvent, Source
 from stream.kafka.records import Headers
 from stream.state import products, sessions
 from stream.topics import (
@@ -34,6 +34,7 @@ from stream.topics import (
     STOCK_MOVEMENTS,
     dead_letter_of,
 )
+from tests.unit.builders import folded
 
 NOTHING = Lost(0, 0, 0, 0)
 
@@ -106,7 +107,7 @@ def answer(audit: Audit, recommendation: Recommendation, *, at_ms: int = 2000) -
 
 
 def fold(audit: Audit, events: Sequence[tuple[SessionEvent, Source]]) -> None:
-    session = advance_all(Session(), events)
+    session = folded(events)
     record = Record(0, 2000, b"v", sessions.dump(session))
     audit.take(Chunk(SESSIONS_CHANGELOG.name, 0, [record]))
 

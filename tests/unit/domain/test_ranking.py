@@ -13,9 +13,10 @@ from stream.domain.ranking import (
     bought_with_reason,
     fallback,
     rank,
+    trends,
 )
-from stream.domain.sessions import Session, advance_all
-from tests.unit.builders import NOON_MS, clicks_at, make_order, make_view, orders_at
+from stream.domain.sessions import Session
+from tests.unit.builders import NOON_MS, clicks_at, folded, make_order, make_view, orders_at
 
 HOUR_MS = 3600 * 1000
 POLICY = RankingPolicy(n_items=3, exclude_bought_within_ms=24 * HOUR_MS)
@@ -30,8 +31,7 @@ def test_best_candidates_come_first_with_their_reason() -> None:
 
 
 def test_sold_out_in_basket_and_just_bought_are_left_out() -> None:
-    session = advance_all(
-        Session(),
+    session = folded(
         [
             (make_view(product_id="bread", kind=ProductAdded), clicks_at(0)),
             (make_order(products=["eggs"]), orders_at(0)),
@@ -44,7 +44,7 @@ def test_sold_out_in_basket_and_just_bought_are_left_out() -> None:
 
 
 def test_what_was_bought_long_ago_comes_back() -> None:
-    session = advance_all(Session(), [(make_order(products=["milk"]), orders_at(0))])
+    session = folded([(make_order(products=["milk"]), orders_at(0))])
 
     items = rank(CANDIDATES, session, sold_out=set(), now_ms=NOON_MS + 25 * HOUR_MS, policy=POLICY)
 
@@ -60,11 +60,11 @@ def test_score_that_is_no_number_is_left_out() -> None:
 
 
 def test_without_a_model_partners_of_the_latest_product_come_before_trends() -> None:
-    session = advance_all(Session(), [(make_view(product_id="milk"), clicks_at(0))])
+    session = folded([(make_view(product_id="milk"), clicks_at(0))])
 
     items = fallback(
         session,
-        trending=["tea", "bread"],
+        trending=trends(["tea", "bread"]),
         bought_with={"milk": ["bread"]},
         sold_out=set(),
         policy=POLICY,
@@ -78,8 +78,7 @@ def test_without_a_model_partners_of_the_latest_product_come_before_trends() -> 
 
 
 def test_every_recent_product_is_asked_for_its_best_partner_first() -> None:
-    session = advance_all(
-        Session(),
+    session = folded(
         [
             (make_view(0, product_id="milk"), clicks_at(0)),
             (make_view(1, product_id="tea"), clicks_at(1)),
@@ -88,7 +87,7 @@ def test_every_recent_product_is_asked_for_its_best_partner_first() -> None:
 
     items = fallback(
         session,
-        trending=[],
+        trending=trends([]),
         bought_with={"milk": ["bread", "eggs"], "tea": ["sugar", "lemon"]},
         sold_out=set(),
         policy=POLICY,
@@ -98,15 +97,23 @@ def test_every_recent_product_is_asked_for_its_best_partner_first() -> None:
 
 
 def test_rather_than_nothing_what_was_just_bought_is_shown() -> None:
-    session = advance_all(Session(), [(make_order(products=["milk"]), orders_at(0))])
+    session = folded([(make_order(products=["milk"]), orders_at(0))])
 
-    items = fallback(session, trending=["milk"], bought_with={}, sold_out=set(), policy=POLICY)
+    items = fallback(
+        session, trending=trends(["milk"]), bought_with={}, sold_out=set(), policy=POLICY
+    )
 
     assert [item.product_id for item in items] == ["milk"]
 
 
 def test_sold_out_is_not_shown_even_when_nothing_else_trends() -> None:
-    items = fallback(Session(), trending=["milk"], bought_with={}, sold_out={"milk"}, policy=POLICY)
+    items = fallback(
+        Session(),
+        trending=trends(["milk"], sold_out={"milk"}),
+        bought_with={},
+        sold_out={"milk"},
+        policy=POLICY,
+    )
 
     assert items == ()
 
@@ -124,12 +131,15 @@ def test_no_answer_holds_what_nobody_can_or_need_buy(
         (make_view(100 + i, product_id=id_, kind=ProductAdded), clicks_at(i))
         for i, id_ in enumerate(adds)
     ]
-    session = advance_all(Session(), [*orders, *added])
+    session = folded([*orders, *added])
 
     by_model = rank(
         [(id_, 1.0) for id_ in best], session, sold_out=sold_out, now_ms=NOON_MS, policy=POLICY
     )
-    by_counts = fallback(session, trending=best, bought_with={}, sold_out=sold_out, policy=POLICY)
+    trending = trends(best, sold_out=sold_out)
+    by_counts = fallback(
+        session, trending=trending, bought_with={}, sold_out=sold_out, policy=POLICY
+    )
 
     for items in (by_model, by_counts):
         shown = [item.product_id for item in items]

@@ -29,7 +29,6 @@ from stream.domain.sessions import (
     Session,
     SessionEvent,
     advance,
-    advance_all,
     basket,
     bought_since,
     has_applied,
@@ -37,24 +36,19 @@ from stream.domain.sessions import (
     is_resend,
     product_history,
 )
+from stream.state.sessions import dump, load
 from tests.unit.builders import (
     NOON_MS,
     AboutProduct,
     clicks_at,
     deliveries,
+    folded,
     make_order,
     make_view,
     orders_at,
 )
 
 Fact = tuple[SessionEvent, Source]
-
-
-def fold(facts: Sequence[Fact], session: Session | None = None) -> Session:
-    session = session or Session()
-    for event, source in facts:
-        session = advance(session, event, source)
-    return session
 
 
 # --- Redelivery and resending ------------------------------------------------------------------
@@ -83,7 +77,7 @@ def test_recreated_topic_starts_low_again() -> None:
 
     after = advance(session, make_view(0), clicks_at(0, epoch=2))
 
-    assert len(after.interactions) == 2
+    assert len(after.trail) == 2
     assert has_applied(after, clicks_at(0, epoch=2))
     assert not has_applied(after, clicks_at(8, epoch=1))
 
@@ -100,7 +94,7 @@ def test_resent_event_is_folded_once() -> None:
 
     again = advance(once, make_view(event_id="e"), clicks_at(1))
 
-    assert again.interactions == once.interactions
+    assert again.trail == once.trail
     assert has_applied(again, clicks_at(1))
 
 
@@ -109,7 +103,7 @@ def test_resent_order_is_known_by_its_order_id() -> None:
 
     again = advance(once, make_order(event_id="b", order_id="o"), orders_at(1))
 
-    assert again.interactions == once.interactions
+    assert again.trail == once.trail
     assert is_resend(again, make_order(event_id="b", order_id="o"), orders_at(1))
 
 
@@ -117,14 +111,14 @@ def test_partial_refunds_of_one_order_all_count() -> None:
     first = make_order(kind=OrderRefunded, order_id="o", event_id="a", products=["milk"])
     second = make_order(kind=OrderRefunded, order_id="o", event_id="b", products=["bread"])
 
-    session = fold([(first, orders_at(0)), (second, orders_at(1))])
+    session = folded([(first, orders_at(0)), (second, orders_at(1))])
 
-    assert [act.product_id for act in session.interactions] == ["milk", "bread"]
+    assert [act.product_id for act in session.trail] == ["milk", "bread"]
 
 
 def test_redelivered_record_is_not_taken_for_a_resent_one() -> None:
     order = make_order(order_id="o")
-    session = fold([(order, orders_at(0)), (order, orders_at(1))])
+    session = folded([(order, orders_at(0)), (order, orders_at(1))])
 
     assert not is_resend(session, order, orders_at(0))
     assert is_resend(session, order, orders_at(1))
@@ -134,20 +128,20 @@ def test_first_sight_is_no_resend_before_and_after_folding() -> None:
     order = make_order(order_id="o")
 
     assert not is_resend(Session(), order, orders_at(0))
-    assert not is_resend(fold([(order, orders_at(0))]), order, orders_at(0))
+    assert not is_resend(folded([(order, orders_at(0))]), order, orders_at(0))
 
 
 def test_event_of_the_former_topic_is_a_resend_in_its_successor() -> None:
     order = make_order(order_id="o")
-    session = fold([(order, orders_at(0, epoch=1)), (order, orders_at(0, epoch=2))])
+    session = folded([(order, orders_at(0, epoch=1)), (order, orders_at(0, epoch=2))])
 
     assert is_resend(session, order, orders_at(0, epoch=2))
-    assert len(session.interactions) == 1
+    assert len(session.trail) == 1
 
 
 def test_ids_are_remembered_within_a_bound() -> None:
     views = [(make_view(i), clicks_at(i)) for i in range(RECENT_IDS + 1)]
-    session = fold(views)
+    session = folded(views)
 
     assert len(session.applied[0].recent_ids) == RECENT_IDS * 8
     assert is_resend(session, make_view(1), clicks_at(900))
@@ -158,7 +152,7 @@ def test_ids_are_remembered_within_a_bound() -> None:
 
 
 def test_late_event_takes_its_place() -> None:
-    session = fold(
+    session = folded(
         [
             (make_view(product_id="late comes", occurred_at_ms=30), clicks_at(0)),
             (make_view(1, product_id="first", occurred_at_ms=10), clicks_at(1)),
@@ -170,17 +164,19 @@ def test_late_event_takes_its_place() -> None:
 
 
 def test_only_the_latest_interactions_are_kept() -> None:
-    session = fold([(make_view(i, product_id=f"p{i}"), clicks_at(i)) for i in range(MAX_ITEMS + 7)])
+    session = folded(
+        [(make_view(i, product_id=f"p{i}"), clicks_at(i)) for i in range(MAX_ITEMS + 7)]
+    )
 
     assert product_history(session) == [f"p{i}" for i in range(7, MAX_ITEMS + 7)]
 
 
 def test_event_older_than_all_that_is_kept_leaves_no_interaction() -> None:
-    full = fold([(make_view(i), clicks_at(i)) for i in range(MAX_ITEMS)])
+    full = folded([(make_view(i), clicks_at(i)) for i in range(MAX_ITEMS)])
 
     after = advance(full, make_view(99, occurred_at_ms=5), clicks_at(MAX_ITEMS))
 
-    assert after.interactions == full.interactions
+    assert after.trail == full.trail
 
 
 def test_huge_order_is_bounded() -> None:
@@ -188,7 +184,7 @@ def test_huge_order_is_bounded() -> None:
 
     session = advance(Session(), order, orders_at(0))
 
-    assert len(session.interactions) == MAX_ITEMS
+    assert len(session.trail) == MAX_ITEMS
 
 
 PRODUCTS = st.sampled_from(["milk", "bread", "eggs", "salt"])
@@ -230,7 +226,7 @@ def test_any_interleaving_and_repeat_folds_to_the_same_session(
 ) -> None:
     delivered = deliveries(chance, clicks, orders)
 
-    assert fold(delivered) == fold([*clicks, *orders])
+    assert folded(delivered) == folded([*clicks, *orders])
 
 
 @given(st.randoms(use_true_random=False), CLICKSTREAMS, ORDER_STREAMS)
@@ -240,17 +236,17 @@ def test_folding_a_batch_is_folding_one_by_one(
     delivered = deliveries(chance, clicks, orders)
     cut = chance.randint(0, len(delivered))
 
-    in_batches = advance_all(advance_all(Session(), delivered[:cut]), delivered[cut:])
+    stored = dump(folded(delivered[:cut]))
 
-    assert in_batches == fold(delivered)
+    assert folded(delivered[cut:], load(stored)) == folded(delivered)
 
 
 @given(CLICKSTREAMS, ORDER_STREAMS)
 def test_session_is_sorted_and_bounded(clicks: list[Fact], orders: list[Fact]) -> None:
-    session = fold([*orders, *clicks])
+    session = folded([*orders, *clicks])
 
-    assert list(session.interactions) == sorted(session.interactions)
-    assert len(session.interactions) <= MAX_ITEMS
+    assert list(session.trail) == sorted(session.trail)
+    assert len(session.trail) <= MAX_ITEMS
 
 
 # --- What becomes an interaction, and what is read from it -------------------------------------
@@ -270,7 +266,7 @@ def test_session_is_sorted_and_bounded(clicks: list[Fact], orders: list[Fact]) -
 def test_list_of_products_not_acted_on_leaves_only_its_time(event: SessionEvent) -> None:
     session = advance(Session(), event, clicks_at(0))
 
-    assert session.interactions == ()
+    assert not session.trail
     assert session.updated_at_ms == 9
 
 
@@ -283,7 +279,7 @@ def test_clicked_recommendation_is_an_interaction() -> None:
 
 
 def test_run_of_acts_on_one_product_is_read_once() -> None:
-    session = fold(
+    session = folded(
         [
             (make_view(0, product_id="milk"), clicks_at(0)),
             (make_view(1, product_id="milk", kind=ProductAdded), clicks_at(1)),
@@ -296,7 +292,7 @@ def test_run_of_acts_on_one_product_is_read_once() -> None:
 
 
 def test_basket_holds_what_was_added_and_not_removed() -> None:
-    session = fold(
+    session = folded(
         [
             (make_view(0, product_id="milk", kind=ProductAdded), clicks_at(0)),
             (make_view(1, product_id="bread", kind=ProductAdded, quantity=2), clicks_at(1)),
@@ -310,7 +306,7 @@ def test_basket_holds_what_was_added_and_not_removed() -> None:
 
 
 def test_order_empties_the_basket_of_what_it_bought() -> None:
-    session = fold(
+    session = folded(
         [
             (make_view(0, product_id="milk", kind=ProductAdded), clicks_at(0)),
             (make_view(1, product_id="eggs", kind=ProductAdded), clicks_at(1)),
@@ -322,7 +318,7 @@ def test_order_empties_the_basket_of_what_it_bought() -> None:
 
 
 def test_product_added_again_after_the_order_is_in_the_basket_even_if_heard_of_first() -> None:
-    session = fold(
+    session = folded(
         [
             (make_view(5, product_id="milk", kind=ProductAdded), clicks_at(0)),
             (make_order(2, products=["milk"]), orders_at(0)),
@@ -340,7 +336,7 @@ def test_checkout_says_what_is_in_the_basket() -> None:
 
 
 def test_cancelled_order_still_counts_as_bought() -> None:
-    session = fold(
+    session = folded(
         [
             (make_order(0, products=["milk"]), orders_at(0)),
             (make_order(1, products=["milk"], kind=OrderCancelled), orders_at(1)),

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from stream.errors import PartitionRevoked, PublishFailed
 from stream.kafka.records import OutRecord
-from stream.kafka.store import StatePartition, StateStore
+from stream.kafka.store import MAX_OPEN, Form, StatePartition, StateStore
 
 
 class HeldPublisher:
@@ -31,6 +31,18 @@ class HeldPublisher:
 
     def refuse(self) -> None:
         self._answers[-1].set_exception(PublishFailed("the broker is gone"))
+
+
+def quoted(value: int) -> bytes:
+    """A form in which no value looks like its bytes."""
+    return b"<%d>" % value
+
+
+def unquoted(stored: bytes) -> int:
+    return int(stored[1:-1])
+
+
+FORM: Form[int] = Form(quoted, unquoted)
 
 
 class PromptPublisher:
@@ -54,8 +66,8 @@ def publisher() -> HeldPublisher:
 
 
 @pytest.fixture
-def state(publisher: HeldPublisher) -> StatePartition:
-    return StateStore("changelog", publisher).open(0)
+def state(publisher: HeldPublisher) -> StatePartition[int]:
+    return StateStore("changelog", publisher, FORM).open(0)
 
 
 async def settled() -> None:
@@ -68,21 +80,21 @@ def begin(flush: Callable[[], Coroutine[None, None, None]]) -> asyncio.Task[None
     return asyncio.create_task(flush())
 
 
-def test_put_is_read_at_once_and_none_deletes(state: StatePartition) -> None:
-    state.put(b"kept", b"1")
-    state.put(b"gone", b"2")
+def test_put_is_read_at_once_and_none_deletes(state: StatePartition[int]) -> None:
+    state.put(b"kept", 1)
+    state.put(b"gone", 2)
 
     state.put(b"gone", None)
 
-    assert dict(state.items()) == {b"kept": b"1"}
+    assert {key: state.get(key) for key in state} == {b"kept": 1}
     assert state.get(b"gone") is None
 
 
 async def test_keys_are_conflated_and_deletions_written(
-    state: StatePartition, publisher: HeldPublisher
+    state: StatePartition[int], publisher: HeldPublisher
 ) -> None:
-    state.put(b"a", b"1")
-    state.put(b"a", b"2")
+    state.put(b"a", 1)
+    state.put(b"a", 2)
     state.put(b"b", None)
 
     flush = begin(state.flush)
@@ -90,13 +102,13 @@ async def test_keys_are_conflated_and_deletions_written(
     publisher.confirm()
     await flush
 
-    assert publisher.writes == [{b"a": b"2", b"b": None}]
+    assert publisher.writes == [{b"a": b"<2>", b"b": None}]
 
 
 async def test_flush_returns_only_after_the_confirmation(
-    state: StatePartition, publisher: HeldPublisher
+    state: StatePartition[int], publisher: HeldPublisher
 ) -> None:
-    state.put(b"a", b"1")
+    state.put(b"a", 1)
 
     flush = begin(state.flush)
     await settled()
@@ -107,9 +119,9 @@ async def test_flush_returns_only_after_the_confirmation(
 
 
 async def test_flush_of_nothing_writes_nothing(
-    state: StatePartition, publisher: HeldPublisher
+    state: StatePartition[int], publisher: HeldPublisher
 ) -> None:
-    state.restore(b"a", b"from the changelog")
+    state.restore(b"a", quoted(1))
 
     await state.flush()
 
@@ -117,32 +129,32 @@ async def test_flush_of_nothing_writes_nothing(
 
 
 async def test_calls_during_a_write_share_the_next_one(
-    state: StatePartition, publisher: HeldPublisher
+    state: StatePartition[int], publisher: HeldPublisher
 ) -> None:
-    state.put(b"a", b"1")
+    state.put(b"a", 1)
     first = begin(state.flush)
     await settled()
-    state.put(b"b", b"2")
+    state.put(b"b", 2)
     second = begin(state.flush)
     await settled()
-    state.put(b"c", b"3")
+    state.put(b"c", 3)
     third = begin(state.flush)
     await settled()
 
-    assert publisher.writes == [{b"a": b"1"}]
+    assert publisher.writes == [{b"a": b"<1>"}]
     publisher.confirm()
     await settled()
     assert (first.done(), second.done(), third.done()) == (True, False, False)
     publisher.confirm()
     await asyncio.gather(second, third)
 
-    assert publisher.writes == [{b"a": b"1"}, {b"b": b"2", b"c": b"3"}]
+    assert publisher.writes == [{b"a": b"<1>"}, {b"b": b"<2>", b"c": b"<3>"}]
 
 
 async def test_flush_with_nothing_new_waits_for_the_write_under_way(
-    state: StatePartition, publisher: HeldPublisher
+    state: StatePartition[int], publisher: HeldPublisher
 ) -> None:
-    state.put(b"a", b"1")
+    state.put(b"a", 1)
     first = begin(state.flush)
     await settled()
     second = begin(state.flush)
@@ -154,9 +166,9 @@ async def test_flush_with_nothing_new_waits_for_the_write_under_way(
 
 
 async def test_failed_write_is_told_to_all_who_wait_and_its_keys_stay_dirty(
-    state: StatePartition, publisher: HeldPublisher
+    state: StatePartition[int], publisher: HeldPublisher
 ) -> None:
-    state.put(b"a", b"1")
+    state.put(b"a", 1)
     waiters = [begin(state.flush), begin(state.flush)]
     await settled()
     publisher.refuse()
@@ -164,16 +176,21 @@ async def test_failed_write_is_told_to_all_who_wait_and_its_keys_stay_dirty(
     outcomes = await asyncio.gather(*waiters, return_exceptions=True)
 
     assert [type(outcome) for outcome in outcomes] == [PublishFailed, PublishFailed]
-    assert state.n_dirty == 1
+
+    retried = begin(state.flush)
+    await settled()
+    publisher.confirm()
+    await retried
+    assert publisher.writes == [{b"a": b"<1>"}, {b"a": b"<1>"}]
 
 
 async def test_next_flush_writes_what_failed_with_what_is_new(
-    state: StatePartition, publisher: HeldPublisher
+    state: StatePartition[int], publisher: HeldPublisher
 ) -> None:
-    state.put(b"a", b"1")
+    state.put(b"a", 1)
     failed = begin(state.flush)
     await settled()
-    state.put(b"b", b"2")
+    state.put(b"b", 2)
     following = begin(state.flush)
     await settled()
 
@@ -183,15 +200,15 @@ async def test_next_flush_writes_what_failed_with_what_is_new(
     await following
 
     assert isinstance(failed.exception(), PublishFailed)
-    assert publisher.writes[-1] == {b"a": b"1", b"b": b"2"}
+    assert publisher.writes[-1] == {b"a": b"<1>", b"b": b"<2>"}
 
 
 async def test_dropped_partition_releases_who_waits_and_takes_nothing_more(
     publisher: HeldPublisher,
 ) -> None:
-    store = StateStore("changelog", publisher)
+    store = StateStore("changelog", publisher, FORM)
     state = store.open(3)
-    state.put(b"a", b"1")
+    state.put(b"a", 1)
     flush = begin(state.flush)
     await settled()
 
@@ -200,7 +217,7 @@ async def test_dropped_partition_releases_who_waits_and_takes_nothing_more(
     with pytest.raises(PartitionRevoked, match=r"changelog\[3\]"):
         await flush
     with pytest.raises(PartitionRevoked):
-        state.put(b"a", b"2")
+        state.put(b"a", 2)
     with pytest.raises(PartitionRevoked):
         await state.flush()
     with pytest.raises(PartitionRevoked):
@@ -208,9 +225,9 @@ async def test_dropped_partition_releases_who_waits_and_takes_nothing_more(
 
 
 async def test_cancelled_waiter_does_not_cancel_the_write(
-    state: StatePartition, publisher: HeldPublisher
+    state: StatePartition[int], publisher: HeldPublisher
 ) -> None:
-    state.put(b"a", b"1")
+    state.put(b"a", 1)
     cancelled, patient = begin(state.flush), begin(state.flush)
     await settled()
 
@@ -222,8 +239,8 @@ async def test_cancelled_waiter_does_not_cancel_the_write(
 
 
 def test_opening_again_begins_empty(publisher: HeldPublisher) -> None:
-    store = StateStore("changelog", publisher)
-    store.open(1).put(b"a", b"1")
+    store = StateStore("changelog", publisher, FORM)
+    store.open(1).put(b"a", 1)
 
     store.open(1)
 
@@ -234,18 +251,18 @@ def test_opening_again_begins_empty(publisher: HeldPublisher) -> None:
 @given(
     st.lists(
         st.one_of(
-            st.tuples(st.integers(0, 5), st.one_of(st.none(), st.binary(max_size=3))),
+            st.tuples(st.integers(0, 5), st.one_of(st.none(), st.integers(0, 9))),
             st.just("flush"),
         ),
         max_size=60,
     )
 )
 def test_changelog_equals_the_state_after_a_flush_whatever_came_before(
-    steps: list[tuple[int, bytes | None] | str],
+    steps: list[tuple[int, int | None] | str],
 ) -> None:
     async def run() -> None:
         publisher = PromptPublisher()
-        state = StateStore("changelog", publisher).open(0)
+        state = StateStore("changelog", publisher, FORM).open(0)
         flushes = []
         for step in steps:
             if isinstance(step, tuple):
@@ -257,6 +274,28 @@ def test_changelog_equals_the_state_after_a_flush_whatever_came_before(
         await state.flush()
         await asyncio.gather(*flushes)
 
-        assert publisher.values == dict(state.items())
+        held = {key: quoted(state.get(key) or 0) for key in state}
+        assert publisher.values == held
 
     asyncio.run(run())
+
+
+async def test_values_beyond_the_open_ones_are_read_from_their_bytes(
+    state: StatePartition[int], publisher: HeldPublisher
+) -> None:
+    for number in range(MAX_OPEN + 1):
+        state.put(b"%d" % number, number)
+    flush = begin(state.flush)
+    await settled()
+    publisher.confirm()
+    await flush
+
+    assert [state.get(b"%d" % number) for number in (0, 1, MAX_OPEN)] == [0, 1, MAX_OPEN]
+
+
+async def test_what_is_recovered_replaces_what_was_open(state: StatePartition[int]) -> None:
+    state.put(b"a", 1)
+
+    state.restore(b"a", quoted(2))
+
+    assert state.get(b"a") == 2

@@ -47,22 +47,22 @@ class KeptStates:
 
     def __init__(self, partition: int) -> None:
         self.partition = partition
-        self.values: dict[bytes, bytes] = {}
-        self.durable: dict[bytes, bytes] = {}
+        self.values: dict[bytes, Any] = {}
+        self.durable: dict[bytes, Any] = {}
         self.may_flush = asyncio.Event()
         self.may_flush.set()
 
-    def get(self, key: bytes) -> bytes | None:
+    def get(self, key: bytes) -> Any | None:
         return self.values.get(key)
 
-    def put(self, key: bytes, value: bytes | None) -> None:
+    def put(self, key: bytes, value: Any | None) -> None:
         if value is None:
             self.values.pop(key, None)
         else:
             self.values[key] = value
 
-    def items(self) -> Iterator[tuple[bytes, bytes]]:
-        return iter(list(self.values.items()))
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(list(self.values))
 
     async def flush(self) -> None:
         at_call = dict(self.values)

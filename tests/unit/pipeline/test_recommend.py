@@ -8,7 +8,7 @@ from stream.codec import HISTORY, HISTORY_HEADER, encode
 from stream.domain.events import Item, OrderCompleted, StockMovement, VisitorEvent
 from stream.domain.outputs import Cover, ProductState, Recommendation
 from stream.domain.ranking import RankingPolicy
-from stream.domain.sessions import Session, advance_all
+from stream.domain.sessions import Session
 from stream.errors import InferenceRejected, InferenceUnavailable, PartitionRevoked
 from stream.kafka.partitioning import partition_of
 from stream.kafka.records import RecordBatch
@@ -23,11 +23,10 @@ from stream.pipeline.settling import Settling
 from stream.pipeline.shelf import Shelf
 from stream.pipeline.visits import conflate
 from stream.ports import Tensors
-from stream.state.sessions import load
 from stream.telemetry import Telemetry
 from stream.topics import EVENTS, ORDERS, PRODUCT_STATE, RECOMMENDATIONS, STOCK_MOVEMENTS
-from tests.unit.builders import NOON_MS, Record, clicks_at, make_order, make_view
-from tests.unit.pipeline.fakes import Log, Model, Owned, batch_of, is_complete, settled
+from tests.unit.builders import NOON_MS, Record, clicks_at, folded, make_order, make_view
+from tests.unit.pipeline.fakes import KeptStates, Log, Model, Owned, batch_of, is_complete, settled
 
 PRODUCTS = tuple(f"p{i}" for i in range(1, N_CANDIDATES + 1))
 N_PARTITIONS = 4
@@ -82,7 +81,8 @@ class Pipeline:
         return [msgspec.json.decode(record.value or b"", type=Recommendation) for record in records]
 
     def session(self, visitor_id: str = "ann", partition: int = 0) -> Session:
-        return load(self.owned[partition].durable[visitor_id.encode()])
+        session: Session = self.owned[partition].durable[visitor_id.encode()]
+        return session
 
 
 @pytest.fixture
@@ -141,9 +141,7 @@ async def test_session_is_durable_before_the_batch_completes(pipeline: Pipeline)
     await settled()
 
     assert is_complete(batch)
-    assert pipeline.session() == advance_all(
-        Session(), [(make_view(0, product_id="p1"), clicks_at(0))]
-    )
+    assert pipeline.session() == folded([(make_view(0, product_id="p1"), clicks_at(0))])
 
 
 async def test_batch_waits_for_the_confirmation_of_its_answers(pipeline: Pipeline) -> None:
@@ -173,7 +171,7 @@ async def test_history_is_folded_without_an_answer(pipeline: Pipeline) -> None:
     batch = await pipeline.take(batch_of(EVENTS.name, past))
 
     assert (pipeline.answers(), batch.completed) == ([], True)
-    assert len(pipeline.session().interactions) == 1
+    assert len(pipeline.session().trail) == 1
 
 
 async def test_unreadable_record_is_a_dead_letter_and_the_others_are_answered(
@@ -400,3 +398,20 @@ async def test_deleted_product_leaves_the_shelf(pipeline: Pipeline) -> None:
 
     assert (pipeline.shelf.sold_out, pipeline.shelf.trending) == (set(), ())
     assert PRODUCT_STATE.cleanup == "compact"
+
+
+async def test_records_under_another_key_or_in_another_partition_are_counted_and_folded(
+    pipeline: Pipeline,
+) -> None:
+    home = partition_of(b"ann", N_PARTITIONS)
+    view = encode(make_view(0))
+    strays = [Record(view, b"bob", 0), Record(view, None, 1), Record(view, b"ann", 2)]
+
+    pipeline.owned.states[home] = KeptStates(home)
+    await pipeline.take(batch_of(EVENTS.name, strays, partition=home))
+
+    misplaced = pipeline.telemetry.key_mismatches
+    n_misplaced = int(partition_of(b"bob", N_PARTITIONS) != home)
+    assert misplaced.labels(EVENTS.name, "key")._value.get() == 2
+    assert misplaced.labels(EVENTS.name, "partition")._value.get() == n_misplaced
+    assert pipeline.session(partition=home).applied[0].offset == 2

@@ -20,7 +20,7 @@ from stream.pipeline.intake import Limits, Reader
 from stream.pipeline.settling import Settling
 from stream.pipeline.stock import StockPipeline
 from stream.pipeline.upkeep import Expiry, Round
-from stream.state.products import dump, is_expired, load
+from stream.state.products import is_expired
 from stream.telemetry import Telemetry
 from stream.topics import PRODUCT_STATE, STOCK_ALERTS, STOCK_LEVELS, STOCK_MOVEMENTS
 from tests.unit.builders import NOON_MS, TODAY, Record, levels_at, make_level, make_movement
@@ -94,7 +94,8 @@ class Pipeline:
         return [msgspec.json.decode(record.value or b"", type=ProductState) for record in records]
 
     def product(self, product_id: str = "milk") -> Product:
-        return load(self.owned[0].durable[product_id.encode()])
+        product: Product = self.owned[0].durable[product_id.encode()]
+        return product
 
 
 @pytest.fixture
@@ -282,9 +283,9 @@ async def test_product_nothing_happened_to_is_looked_at_once_a_day(pipeline: Pip
 
 async def test_old_state_is_deleted_with_a_tombstone(pipeline: Pipeline) -> None:
     await pipeline.levels(make_level(500))
-    expiry = Expiry(
+    expiry: Expiry[Product] = Expiry(
         "products",
-        lambda stored, now_ms: is_expired(load(stored), now_ms, 10 * DAY_MS),
+        lambda product, now_ms: is_expired(product, now_ms, 10 * DAY_MS),
         pipeline.clock,
         settling=pipeline.settling,
         telemetry=pipeline.telemetry,
@@ -306,9 +307,9 @@ async def test_state_does_not_expire_while_a_topic_of_its_partition_lags(
     pipeline: Pipeline,
 ) -> None:
     await pipeline.levels(make_level(500))
-    expiry = Expiry(
+    expiry: Expiry[Product] = Expiry(
         "products",
-        lambda stored, now_ms: is_expired(load(stored), now_ms, 10 * DAY_MS),
+        lambda product, now_ms: is_expired(product, now_ms, 10 * DAY_MS),
         pipeline.clock,
         settling=pipeline.settling,
         telemetry=pipeline.telemetry,
@@ -343,7 +344,7 @@ async def test_row_of_a_partition_that_was_lost_and_owned_anew_touches_nothing_t
     lost, owned_anew = pipeline.owned[0], KeptStates(0)
     half_recovered = apply_level(Product("milk"), make_level(0), levels_at(0))
     half_recovered = apply_movement(half_recovered, make_movement(0))
-    owned_anew.values[b"milk"] = dump(half_recovered)
+    owned_anew.values[b"milk"] = half_recovered
 
     pipeline.pipeline.look_after(lost, [b"milk"])
     lost.values.clear()
@@ -351,4 +352,4 @@ async def test_row_of_a_partition_that_was_lost_and_owned_anew_touches_nothing_t
     await settled()
 
     assert pipeline.alerts() == []
-    assert owned_anew.values == {b"milk": dump(half_recovered)}
+    assert owned_anew.values == {b"milk": half_recovered}
