@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 _PROC = Path("/proc")
+#: Triton's Python backend would make a folder here, whatever it is told; ours must not.
+_TEMPORARY = Path("/tmp")  # noqa: S108 - read, not written
 _LISTEN = "0A"
 _SESSION_FIELD = 3
 
@@ -36,15 +39,28 @@ class Footprint:
         ]
 
 
-def footprint_of(sessions: frozenset[int], folder: Path) -> Footprint:
-    """What the processes of *sessions* hold now, and *folder*, which is theirs."""
+def footprint_of(sessions: frozenset[int], folder: Path, *, since: float) -> Footprint:
+    """What the processes of *sessions* hold now, and *folder*, which is theirs.
+
+    Args:
+        since: Seconds since the Unix epoch. Folders that Triton is known to make elsewhere do not
+            say whose they are; those that are no older count as theirs.
+    """
     inodes: set[str] = set()
     shared: set[Path] = set()
     for pid in _members(sessions):
         inodes.update(_sockets(pid))
         shared.update(_shared_memory(pid))
     ports = frozenset(port for port, inode in _listeners() if inode in inodes)
-    return Footprint(sessions, ports, frozenset((folder, *shared)))
+    return Footprint(sessions, ports, frozenset((folder, *shared, *_backend_folders(since))))
+
+
+def _backend_folders(since: float) -> Iterator[Path]:
+    for folder in _TEMPORARY.glob("python_env_*"):
+        with suppress(FileNotFoundError):
+            made = folder.stat()
+            if made.st_uid == os.getuid() and made.st_mtime >= since:
+                yield folder
 
 
 def _members(sessions: frozenset[int]) -> list[int]:

@@ -5,6 +5,7 @@ Everything that runs is a child process, and everything it writes lies in one te
 
 from __future__ import annotations
 
+import glob
 import shutil
 import sys
 import tempfile
@@ -21,6 +22,7 @@ from stream.demo.leftovers import Footprint, footprint_of
 from stream.errors import PartDied
 from stream.local.broker import EmbeddedBroker
 from stream.local.children import Child, Children, free_port
+from stream.local.janitor import Janitor
 from stream.local.triton import EmbeddedTriton
 
 PREFIX = "storestream-demo-"
@@ -30,17 +32,20 @@ _READY_TIMEOUT_S = 120.0
 class Parts:
     """The children of one demo.
 
-    Use as a context: leaving it stops what runs and removes the temporary folder; when it is left
-    by an error, the logs are kept in *kept_logs* first.
+    Use as a context: leaving it stops what runs and removes the temporary folder, which goes also
+    when this process is killed; when it is left by an error, the logs are kept in *kept_logs*
+    first.
     """
 
     def __init__(self, *, repository: Path, kept_logs: Path) -> None:
         self._kept_logs = kept_logs
+        self._began = time.time()
         self.folder = Path(tempfile.mkdtemp(prefix=PREFIX))
+        self._janitor = Janitor(glob.escape(str(self.folder)))
         self._broker = EmbeddedBroker(self._subfolder("broker"))
         self._triton = EmbeddedTriton(self._subfolder("triton"), repository)
         self._watched = Children()
-        self._sessions: set[int] = set()
+        self._sessions = {self._janitor.pid}
         self._stops = ExitStack()
         self._metrics_port = 0
         self._footprint: Footprint | None = None
@@ -118,11 +123,11 @@ class Parts:
         """Stop all in reverse order and remove the folder; a second call does nothing."""
         if not self.folder.exists():
             return
-        self._footprint = footprint_of(frozenset(self._sessions), self.folder)
+        self._footprint = footprint_of(frozenset(self._sessions), self.folder, since=self._began)
         self._stops.close()
         if keep_logs:
             self._keep_logs()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self._janitor.clean()
 
     def left_behind(self) -> list[str]:
         """Processes, ports and folders of ours that are still there after the stop."""

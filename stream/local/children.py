@@ -50,10 +50,12 @@ class Child:
         *,
         log_path: Path,
         environment: Mapping[str, str] | None = None,
+        folder: Path | None = None,
     ) -> None:
         """Start *command*, whose first word is an absolute path.
 
-        *environment* is set over the variables of this process.
+        *environment* is set over the variables of this process; the child works in *folder*, or
+        where this process does.
         """
         self.name = name
         self.log_path = log_path
@@ -63,6 +65,7 @@ class Child:
         with log_path.open("ab") as log:
             self._process = subprocess.Popen(
                 [*launcher, *arguments],
+                cwd=folder,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -6,6 +6,7 @@ system's interpreter and fails where ours is another one.
 
 from __future__ import annotations
 
+import glob
 import shutil
 import time
 import uuid
@@ -17,10 +18,14 @@ from tritonclient.utils import InferenceServerException
 
 from stream.errors import LocalPartMissing
 from stream.local.children import Child, free_port
+from stream.local.janitor import Janitor
 from stream.local.triton_wheel import TritonWheel, find_wheel
 
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where the Python backend puts its tensors
 _SHM_BYTES = 1 << 20
+#: The backend makes a folder here whatever TMPDIR says, which stays when it is killed: pb_env.cc
+#: of python_backend, ``EnvironmentManager()``. Second: the same inside the folder it works in.
+_TEMPORARY, _TEMPORARY_OF_OURS = b"/tmp/python_env_", b"tmp//python_env_"
 _STOP_TIMEOUT_S = 8
 _POLL_S = 0.1
 
@@ -28,15 +33,17 @@ _POLL_S = 0.1
 class EmbeddedTriton:
     """A Triton server on a loopback port that serves a repository by explicit model control.
 
-    Everything it writes (its backend folder, its log, its temporary files) lies in *folder*.
+    Everything it writes (its backend folder, its log, its temporary files) lies in *folder*,
+    shared memory aside. All but the log goes when it ends, also when this process is killed.
     """
 
     def __init__(self, folder: Path, repository: Path, *, start_timeout_s: float = 90.0) -> None:
-        self._folder = folder
+        self._folder = folder.resolve()
         self._repository = repository
         self._start_timeout_s = start_timeout_s
         self._shm_prefix = f"storestream_{uuid.uuid4().hex[:12]}_"
         self._child: Child | None = None
+        self._janitor: Janitor | None = None
         self._port = 0
         self.version = ""
 
@@ -66,15 +73,16 @@ class EmbeddedTriton:
         """
         wheel = find_wheel()
         self._port = self._port or free_port()
-        backends = self._folder / "backends"
+        self._janitor = Janitor(*self._patterns())
+        backends, temporary = self._folder / "backends", self._folder / "tmp"
         _lay_out_backend(wheel, backends / "python")
-        temporary = self._folder / "tmp"
-        temporary.mkdir(parents=True, exist_ok=True)
+        temporary.mkdir(exist_ok=True)
         self._child = Child(
             "triton",
             [str(wheel.binary), *self._options(backends, models)],
             log_path=self.log_path,
             environment={**wheel.environment(), "TMPDIR": str(temporary)},
+            folder=self._folder,
         )
         try:
             self.version = self._wait_until_ready()
@@ -101,7 +109,7 @@ class EmbeddedTriton:
         }
         return [
             f"--model-repository={self._repository.resolve()}",
-            f"--backend-directory={backends.resolve()}",
+            f"--backend-directory={backends}",
             "--model-control-mode=explicit",
             *(f"--load-model={name}" for name in models),
             "--grpc-address=127.0.0.1",
@@ -129,20 +137,26 @@ class EmbeddedTriton:
             f"Triton {what}; from its log {self.log_path}:\n{_errors_in(self.child.tail(200))}"
         )
 
+    def _patterns(self) -> list[str]:
+        """What is removed after the server, as ``glob`` reads it."""
+        folder = glob.escape(str(self._folder))
+        inside = [f"{folder}/{name}" for name in ("tmp", "backends")]
+        return [*inside, f"{SHARED_MEMORY}/{self._shm_prefix}*"]
+
     def _clean(self) -> None:
-        for region in SHARED_MEMORY.glob(f"{self._shm_prefix}*"):
-            region.unlink(missing_ok=True)
-        for left in ("tmp", "backends"):
-            shutil.rmtree(self._folder / left, ignore_errors=True)
+        if self._janitor is not None:
+            self._janitor.clean()
 
 
 def _lay_out_backend(wheel: TritonWheel, folder: Path) -> None:
     """Put the backend and the stub of this Python side by side, which the wheel does not."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for source in (*wheel.backend.glob("*.so"), *wheel.backend.glob("*.py"), wheel.stub):
-        target = folder / source.name
-        target.unlink(missing_ok=True)
-        target.symlink_to(source)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for source in (*wheel.backend.glob("*.py"), wheel.stub):
+        (folder / source.name).symlink_to(source)
+    for library in wheel.backend.glob("*.so"):
+        own = library.read_bytes().replace(_TEMPORARY, _TEMPORARY_OF_OURS)
+        (folder / library.name).write_bytes(own)
 
 
 def _errors_in(log: str) -> str:

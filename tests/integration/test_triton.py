@@ -3,8 +3,10 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
+import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +29,7 @@ from stream.model_specs import (
     TensorSpec,
 )
 from stream.ports import Tensors
+from tests.harness.waiting import until
 from tests.integration.triton_fixtures import MODEL_NAMES, N_PRODUCTS, make_demand, make_models
 
 pytestmark = pytest.mark.triton
@@ -297,17 +300,58 @@ async def test_no_call_waits_out_its_deadline_at_a_server_that_froze(
     await models.stop()
 
 
-def test_a_stopped_server_leaves_only_its_log(tiny_repository: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("end", [EmbeddedTriton.stop, EmbeddedTriton.kill])
+def test_a_server_that_ended_leaves_only_its_log(
+    tiny_repository: Path, tmp_path: Path, end: Callable[[EmbeddedTriton], None]
+) -> None:
     server = EmbeddedTriton(tmp_path, tiny_repository)
     server.start([VOCABULARY.name])
     regions = list(SHARED_MEMORY.glob(f"{server._shm_prefix}*"))
+    temporary = list((tmp_path / "tmp").iterdir())
 
-    server.stop()
+    end(server)
 
+    assert [path.name.rpartition("_")[0] for path in temporary] == ["python_env"]
     assert regions
     assert [path for path in regions if path.exists()] == []
     assert [path.name for path in tmp_path.iterdir()] == [server.log_path.name]
     assert not server.child.alive
+
+
+START_AND_WAIT = """
+import pathlib, sys, time
+from stream.local.triton import EmbeddedTriton
+server = EmbeddedTriton(pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]))
+server.start([sys.argv[3]])
+print(server._shm_prefix, flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_a_server_whose_owner_was_ended_leaves_only_its_log(
+    tiny_repository: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    arguments = [str(tmp_path), str(tiny_repository), VOCABULARY.name]
+    command = [sys.executable, "-c", START_AND_WAIT, *arguments]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as owner:
+        assert owner.stdout is not None
+        regions = f"{owner.stdout.readline().strip()}*"
+        there = list(SHARED_MEMORY.glob(regions))
+
+        os.kill(owner.pid, number)
+
+    assert there
+    until(
+        lambda: (
+            [path.name for path in tmp_path.iterdir()] == ["tritonserver.log"]
+            and not list(SHARED_MEMORY.glob(regions))
+        ),
+        "nothing but the log is left",
+    )
 
 
 def test_a_server_that_cannot_start_shows_its_log(tiny_repository: Path, tmp_path: Path) -> None:

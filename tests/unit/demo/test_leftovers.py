@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import math
 import socket
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -42,7 +44,7 @@ def test_running_child_is_named_with_its_port_and_folder(tmp_path: Path, folder:
     port = free_port()
     child = start_listener(tmp_path, port)
     try:
-        remaining = footprint_of(frozenset({child.pid}), folder).remaining()
+        remaining = footprint_of(frozenset({child.pid}), folder, since=math.inf).remaining()
     finally:
         child.stop()
 
@@ -52,7 +54,7 @@ def test_running_child_is_named_with_its_port_and_folder(tmp_path: Path, folder:
 
 def test_nothing_remains_after_a_clean_stop(tmp_path: Path, folder: Path) -> None:
     child = start_listener(tmp_path, free_port())
-    footprint = footprint_of(frozenset({child.pid}), folder)
+    footprint = footprint_of(frozenset({child.pid}), folder, since=math.inf)
 
     child.stop()
     folder.rmdir()
@@ -62,6 +64,17 @@ def test_nothing_remains_after_a_clean_stop(tmp_path: Path, folder: Path) -> Non
 
 def test_ports_and_processes_of_others_are_not_ours(folder: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)):
-        footprint = footprint_of(frozenset(), folder)
+        footprint = footprint_of(frozenset(), folder, since=math.inf)
 
     assert (footprint.ports, footprint.sessions) == (frozenset(), frozenset())
+
+
+def test_folder_of_tritons_backend_is_named_when_it_is_no_older(folder: Path) -> None:
+    with tempfile.TemporaryDirectory(prefix="python_env_", dir="/tmp") as made:
+        made_at = Path(made).stat().st_mtime
+
+        remaining = footprint_of(frozenset(), folder, since=made_at).remaining()
+        later = footprint_of(frozenset(), folder, since=made_at + 60).remaining()
+
+    assert set(remaining) == {made, str(folder)}
+    assert later == [str(folder)]
