@@ -10,15 +10,13 @@ from typing import Any
 import structlog
 from faust.types import TP
 
-from stream.adapters.security import client_options
 from stream.agents.gauges import set_gauges
 from stream.agents.listening import listen
 from stream.agents.parts import Parts
+from stream.agents.recovering import own_nothing, recover_all
 from stream.agents.watchdog import Stalled, Watchdog, behind, has_read_all, progress_of
 from stream.errors import PartitionRevoked, SessionExpired, TopicMismatch
 from stream.health import HEALTHY, Health
-from stream.kafka.recovery import recover
-from stream.kafka.store import StateStore
 from stream.kafka.transport import BatchApp, consumer_of
 from stream.topics import EVENTS, ORDERS, STOCK_LEVELS, STOCK_MOVEMENTS, TOPICS
 
@@ -128,7 +126,7 @@ class WorkerApp(BatchApp):
         self.recovered = False
         for batcher in self.parts.batchers.values():
             batcher.forget()
-        self._drop_state()
+        own_nothing(self.parts)
 
     async def _on_rebalanced(self, app: Any, **_: Any) -> None:
         """Rebuild the state of what is assigned, before its first event."""
@@ -139,54 +137,18 @@ class WorkerApp(BatchApp):
         try:
             # One deadline for all of it: the group waits for the next fetch no longer.
             async with asyncio.timeout(self.parts.settings.recovery_timeout_s):
-                await self._recover_all(assigned, generation)
+                await recover_all(
+                    self.parts,
+                    assigned,
+                    overtaken=lambda: self.consumer_generation_id != generation,
+                )
         except PartitionRevoked as error:
             log.info("recovery_overtaken", reason=str(error))
         except Exception as error:  # noqa: BLE001 - Faust would start the flow all the same
-            self._drop_state()
+            own_nothing(self.parts)
             self.fail(error)
         else:
             self.recovered = bool(assigned)
-
-    async def _recover_all(self, assigned: set[TP], generation: int) -> None:
-        parts = self.parts
-        await self._recover(parts.sessions, _numbers(assigned, EVENTS.name), generation)
-        await self._recover(parts.products, _numbers(assigned, STOCK_LEVELS.name), generation)
-        await parts.shelf_reader.wait_ready(parts.settings.recovery_timeout_s)
-
-    def _drop_state(self) -> None:
-        """Own nothing, so that no batch is folded into state that is not whole."""
-        for store in (self.parts.sessions, self.parts.products):
-            for partition in store.partitions:
-                store.drop(partition)
-
-    async def _recover(self, store: StateStore[Any], partitions: set[int], generation: int) -> None:
-        for partition in store.partitions:
-            store.drop(partition)
-        for partition in sorted(partitions):
-            store.open(partition)
-        if not partitions:
-            return
-        settings = self.parts.settings
-        report = await recover(
-            store,
-            partitions,
-            settings.bootstrap_servers.split(","),
-            cancelled=lambda: self.consumer_generation_id != generation,
-            deadline_s=settings.recovery_timeout_s,
-            client_id=f"{settings.client_id}-recovery",
-            security=client_options(settings),
-        )
-        self.parts.telemetry.recovered_records.labels(store.changelog).inc(report.records)
-        self.parts.telemetry.recovery_seconds.labels(store.changelog).set(report.seconds)
-        log.info(
-            "state_recovered",
-            changelog=store.changelog,
-            partitions=sorted(partitions),
-            records=report.records,
-            keys=report.keys,
-            seconds=round(report.seconds, 3),
-        )
 
     # -- while it runs
 
@@ -245,7 +207,3 @@ def _spare_the_collector() -> None:
     """
     gc.collect()
     gc.freeze()
-
-
-def _numbers(assigned: set[TP], topic: str) -> set[int]:
-    return {tp.partition for tp in assigned if tp.topic == topic}
