@@ -202,11 +202,6 @@ def is_sold_out(product: Product) -> bool:
     return is_counted(product) and available(product) <= 0
 
 
-def is_oversold(product: Product) -> bool:
-    """Whether more was sold than there was: orders that cannot be filled."""
-    return is_counted(product) and available(product) < 0
-
-
 def demand_window(product: Product, today: int) -> NDArray[np.float32]:
     """Return ``float32[HISTORY_DAYS]``: units a day, *today* last, -1 before it was known."""
     return days.window(product.demand, product.known_since_day, today)

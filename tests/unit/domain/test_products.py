@@ -25,7 +25,6 @@ from stream.domain.products import (
     available,
     demand_window,
     inbound,
-    is_oversold,
     is_repeat,
     is_sold_out,
     on_hand,
@@ -127,20 +126,14 @@ def test_uncounted_product_is_never_sold_out() -> None:
     product = fold([make_movement(units=-5)])
 
     assert not is_sold_out(product)
-    assert not is_oversold(product)
     assert product_state(product, NOON_MS).on_hand is None
 
 
-@pytest.mark.parametrize(
-    ("units", "sold_out", "oversold"), [(-9, False, False), (-10, True, False), (-11, True, True)]
-)
-def test_shelf_is_sold_out_at_nothing_and_oversold_below(
-    units: int, sold_out: bool, oversold: bool
-) -> None:
+@pytest.mark.parametrize(("units", "sold_out"), [(-9, False), (-10, True), (-11, True)])
+def test_shelf_is_sold_out_at_nothing_and_below(units: int, sold_out: bool) -> None:
     product = fold([(make_level(10), levels_at(0)), make_movement(units=units)])
 
     assert is_sold_out(product) is sold_out
-    assert is_oversold(product) is oversold
 
 
 def test_units_set_aside_cannot_be_sold() -> None:
