@@ -16,6 +16,7 @@ from kafka.admin import KafkaAdminClient
 from stream.demo.ledger import Chunk
 
 _POLL_MS = 200
+_FETCH_WAIT_MS = 20
 
 
 class TopicsReader:
@@ -64,6 +65,9 @@ class TopicsReader:
             max_poll_records=5000,
             max_partition_fetch_bytes=4 * 1024 * 1024,
             fetch_max_bytes=32 * 1024 * 1024,
+            # Less than the last poll takes: a request for metadata that waits behind a fetch when
+            # the consumer closes is logged as an error.
+            fetch_max_wait_ms=_FETCH_WAIT_MS,
         )
         try:
             consumer.assign(list(self._next))

@@ -54,3 +54,15 @@ async def test_only_what_is_new_is_read_again_also_after_nothing(bootstrap: str)
 
     assert counts == [0, 5, 700]
     assert count(reader) == 0
+
+
+async def test_reading_to_the_end_logs_no_error(
+    bootstrap: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    await append(bootstrap, 5)
+    reader = TopicsReader(bootstrap, {"kept": 2, "empty": 2})
+
+    for _ in range(3):
+        count(reader)
+
+    assert [entry.getMessage() for entry in caplog.records if entry.levelname == "ERROR"] == []
