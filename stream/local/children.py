@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
 import os
@@ -139,12 +138,6 @@ class Children:
             if returncode is not None:
                 return Death(child.name, returncode, child.log_path)
         return None
-
-    async def first_death(self, interval_s: float = 0.1) -> Death:
-        """Wait until one of them ends and say which; looks every *interval_s*."""
-        while (death := self.death()) is None:  # noqa: ASYNC110 - a process sets no event
-            await asyncio.sleep(interval_s)
-        return death
 
     def stop(self, timeout_s: float = 10.0) -> None:
         """Stop all, last started first; each has *timeout_s* before it is killed."""

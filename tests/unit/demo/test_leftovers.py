@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from stream.demo.leftovers import footprint_of
-from stream.local.children import Child
+from stream.local.children import Child, free_port
+from tests.harness.waiting import until
 
 LISTENING = """
 import signal, socket, sys
@@ -29,15 +30,8 @@ def folder(tmp_path: Path) -> Path:
 def start_listener(tmp_path: Path, port: int) -> Child:
     command = [sys.executable, "-c", LISTENING, str(port)]
     child = Child("listener", command, log_path=tmp_path / "child.log")
-    while "ready" not in child.tail() and child.alive:
-        pass
+    until(lambda: "ready" in child.tail() or not child.alive, "it listens")
     return child
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
 
 
 def test_running_child_is_named_with_its_port_and_folder(tmp_path: Path, folder: Path) -> None:

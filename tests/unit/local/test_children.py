@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from stream.local.children import Child, Children, free_port
+from tests.harness.waiting import until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the kernel's prctl is needed")
 
@@ -39,13 +38,6 @@ def start(tmp_path: Path) -> Iterator[Callable[[str], Child]]:
     children.stop(timeout_s=1)
 
 
-def until(condition: Callable[[], bool], timeout_s: float = 10) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, "the condition did not come about in time"
-        time.sleep(0.01)
-
-
 def is_running(pid: int) -> bool:
     """A zombie that nobody reaps yet does not run."""
     try:
@@ -64,7 +56,7 @@ def test_free_port_can_be_listened_on() -> None:
 def test_output_and_errors_are_in_the_log(start: Callable[[str], Child]) -> None:
     child = start("echo said; echo complained >&2")
 
-    until(lambda: not child.alive)
+    until(lambda: not child.alive, "it ends")
 
     assert child.tail() == "said\ncomplained"
     assert child.returncode == 0
@@ -72,7 +64,7 @@ def test_output_and_errors_are_in_the_log(start: Callable[[str], Child]) -> None
 
 def test_child_that_ignores_the_request_is_killed(start: Callable[[str], Child]) -> None:
     child = start("trap '' TERM; echo ready; while :; do sleep 1; done")
-    until(lambda: child.tail() == "ready")
+    until(lambda: child.tail() == "ready", "it is ready")
 
     child.stop(timeout_s=0.1)
 
@@ -81,11 +73,11 @@ def test_child_that_ignores_the_request_is_killed(start: Callable[[str], Child])
 
 def test_stop_takes_the_grandchildren_along(start: Callable[[str], Child]) -> None:
     child = start("sleep 60 & echo $!; wait")
-    until(lambda: child.tail().isdigit())
+    until(lambda: child.tail().isdigit(), "it has started another")
 
     child.stop()
 
-    until(lambda: not is_running(int(child.tail())))
+    until(lambda: not is_running(int(child.tail())), "the other ends")
 
 
 def test_child_dies_with_a_parent_that_was_killed(tmp_path: Path) -> None:
@@ -97,15 +89,15 @@ def test_child_dies_with_a_parent_that_was_killed(tmp_path: Path) -> None:
 
         os.kill(parent.pid, signal.SIGKILL)
 
-    until(lambda: not is_running(pid))
+    until(lambda: not is_running(pid), "the child dies")
 
 
-def test_first_death_names_child_code_and_log(start: Callable[..., Child], tmp_path: Path) -> None:
+def test_death_names_child_code_and_log(start: Callable[..., Child], tmp_path: Path) -> None:
     children = Children()
     children.add(start("sleep 60", "steady"))
     children.add(start("exit 3", "weak"))
 
-    death = asyncio.run(asyncio.wait_for(children.first_death(interval_s=0.01), 10))
+    death = until(children.death, "one of them ends")
 
     assert str(death) == f"weak ended with code 3; its log: {tmp_path / 'weak.log'}"
 
@@ -115,5 +107,5 @@ def test_environment_is_added_to_ours(tmp_path: Path) -> None:
 
     child = Child("c", command, log_path=tmp_path / "c.log", environment={"SHELF": "empty"})
 
-    until(lambda: not child.alive)
+    until(lambda: not child.alive, "it ends")
     assert child.tail() == f"empty {os.environ['HOME']}"
