@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -16,7 +15,7 @@ from stream.demo.audit import Audit
 from stream.demo.catalogue import Catalogue
 from stream.demo.household_orders import Purchases
 from stream.demo.live import Following, Screen
-from stream.demo.narration import Narrator, Update
+from stream.demo.narration import Narrator
 from stream.demo.pacing import Pace
 from stream.demo.parts import Parts
 from stream.demo.reading import Progress
@@ -24,6 +23,7 @@ from stream.demo.replay import Replay
 from stream.demo.report import Requests, Story, requests_so_far
 from stream.demo.sending import Replayed, Sender, replay
 from stream.demo.verify import verify
+from stream.demo.watching import LOOK_S, Watch
 from stream.kafka.producer import BulkProducer
 from stream.kafka.reader import TopicReader
 from stream.model_specs import RECOMMENDER
@@ -33,7 +33,6 @@ from stream.topics import RECOMMENDATIONS, STOCK_ALERTS
 #: Of all that is simulated.
 SEED = 1
 
-_LOOK_S = 0.25
 _SAY_S = 10.0
 _AUDIT_TIMEOUT_S = 60.0
 
@@ -88,7 +87,7 @@ class Run:
             try:
                 while not told.done():
                     self.parts.check()
-                    await asyncio.wait([told], timeout=_LOOK_S)
+                    await asyncio.wait([told], timeout=LOOK_S)
                 return None if told.cancelled() else told.result()
             finally:
                 told.cancel()
@@ -100,7 +99,7 @@ class Run:
         progress = Progress(self.parts.bootstrap, self.settings.group_id)
         try:
             async with self._sender() as sender:
-                watch = _Watch(sender, progress)
+                watch = Watch(sender, progress)
                 n_past = await self._fold_past(store, sender, watch)
                 before = await asyncio.to_thread(requests_so_far, self.parts.triton_grpc)
                 show = self._lines if self.headless else partial(self._screen, data.catalogue)
@@ -111,7 +110,7 @@ class Run:
         finally:
             progress.close()
 
-    async def _fold_past(self, store: Replay, sender: Sender, watch: _Watch) -> int:
+    async def _fold_past(self, store: Replay, sender: Sender, watch: Watch) -> int:
         with self.narrator.step("past", "Folding the past, 12 weeks of orders") as update:
             await sender.send_all(store.past())
             await watch.until_folded(update)
@@ -120,7 +119,7 @@ class Run:
         return sum(sender.sent.values())
 
     async def _replay(
-        self, store: Replay, sender: Sender, watch: _Watch, replayed: Replayed
+        self, store: Replay, sender: Sender, watch: Watch, replayed: Replayed
     ) -> None:
         self._stop.may_wait = True
         await replay(
@@ -169,7 +168,7 @@ class Run:
         if self._stop.is_final:
             raise asyncio.CancelledError
 
-    async def _lines(self, sender: Sender, watch: _Watch, replayed: Replayed) -> None:
+    async def _lines(self, sender: Sender, watch: Watch, replayed: Replayed) -> None:
         while True:
             await asyncio.sleep(_SAY_S)
             self.narrator.say(
@@ -178,7 +177,7 @@ class Run:
             )
 
     async def _screen(
-        self, catalogue: Catalogue, sender: Sender, _: _Watch, replayed: Replayed
+        self, catalogue: Catalogue, sender: Sender, _: Watch, replayed: Replayed
     ) -> None:
         following = Following(sender)
         screen = Screen(following, sender, replayed, catalogue)
@@ -195,42 +194,10 @@ class Run:
                     now = await asyncio.to_thread(requests_so_far, self.parts.triton_grpc)
                     screen.rows_per_request = now[RECOMMENDER.name].rows_per_request
                     live.refresh()
-                    await asyncio.sleep(_LOOK_S)
+                    await asyncio.sleep(LOOK_S)
         finally:
             for reader in readers:
                 await reader.stop()
-
-
-@dataclass(slots=True)
-class _Watch:
-    """How far the worker is behind the sender, by its committed offsets."""
-
-    sender: Sender
-    progress: Progress
-    lag: int = 0
-
-    async def look(self) -> None:
-        """Keep ``lag`` up to date."""
-        while True:
-            await self._look()
-            await asyncio.sleep(_LOOK_S)
-
-    async def until_folded(self, update: Update) -> None:
-        """Return when nothing is behind."""
-        total = self.sender.expected.total()
-        await self._look()
-        while self.lag > 0:
-            update(1 - self.lag / total, "")
-            await asyncio.sleep(_LOOK_S)
-            await self._look()
-
-    def lag_of(self, sender: Sender) -> int:
-        """The lag as last seen."""
-        return min(self.lag, sender.expected.total())
-
-    async def _look(self) -> None:
-        committed = await asyncio.to_thread(self.progress.committed)
-        self.lag = self.sender.lag(Counter(committed))
 
 
 @asynccontextmanager
