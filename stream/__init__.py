@@ -18,7 +18,7 @@ Follow one event by opening the files in this order.
 **Watch stock** (``store.stock-levels.v1`` and the orders' lines to ``store.stock-alerts.v1``)
 
 1. ``domain/movements.py`` turns an order's lines into movements, re-keyed by product
-2. ``domain/products.py`` folds levels and movements into the product's position and demand
+2. ``domain/product_folding.py`` folds levels and movements into a product (``domain/products.py``)
 3. ``pipeline/stock.py`` asks the forecaster for each product touched, or due by the clock
 4. ``domain/stock.py`` decides whether an alert opens, changes or resolves
 5. ``kafka/producer.py`` publishes; only then is the alert's state stored and the batch complete

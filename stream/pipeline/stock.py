@@ -14,14 +14,8 @@ from typing import Any
 from stream.codec import Reading, decode_movement, decode_stock_level, encode, is_history
 from stream.domain.applied import STOCK_LEVELS_TOPIC, Source, is_applied
 from stream.domain.events import StockLevelEvent, StockMovement
-from stream.domain.products import (
-    Product,
-    apply_level,
-    apply_movement,
-    is_counted,
-    is_repeat,
-    product_state,
-)
+from stream.domain.product_folding import apply_level, apply_movement, is_repeat
+from stream.domain.products import Product, is_counted, product_state
 from stream.kafka.records import InRecord, OutRecord, RecordBatch
 from stream.pipeline.alerts import AlertBatcher, row_of
 from stream.pipeline.event_clock import EventClock

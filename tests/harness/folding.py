@@ -16,7 +16,8 @@ from stream.domain.events import (
     StockMovement,
 )
 from stream.domain.movements import movements_of
-from stream.domain.products import Product, apply_level, apply_movement
+from stream.domain.product_folding import apply_level, apply_movement
+from stream.domain.products import Product
 from stream.domain.sessions import Session, SessionEvent, advance, is_resend
 from stream.kafka.partitioning import partition_of
 from stream.topics import EVENTS, ORDERS, STOCK_LEVELS

@@ -20,7 +20,8 @@ from stream.domain.events import (
     VisitorEvent,
 )
 from stream.domain.outputs import Cover, Recommendation
-from stream.domain.products import Product, apply_level, apply_movement
+from stream.domain.product_folding import apply_level, apply_movement
+from stream.domain.products import Product
 from stream.domain.sessions import SessionEvent, Source
 from stream.kafka.records import Headers
 from stream.state import products, sessions

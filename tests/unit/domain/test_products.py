@@ -16,16 +16,18 @@ from stream.domain.events import (
     StockMovement,
     StockReceived,
 )
-from stream.domain.products import (
+from stream.domain.product_folding import (
     MAX_BOUGHT_WITH,
     MAX_CHANGES,
-    Product,
     apply_level,
     apply_movement,
+    is_repeat,
+)
+from stream.domain.products import (
+    Product,
     available,
     demand_window,
     inbound,
-    is_repeat,
     is_sold_out,
     on_hand,
     product_state,

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from stream.domain.demand import DAY_MS
 from stream.domain.events import StockReceived
 from stream.domain.outputs import StockAlert
-from stream.domain.products import AlertState, Product, apply_level, apply_movement
+from stream.domain.product_folding import apply_level, apply_movement
+from stream.domain.products import AlertState, Product
 from stream.domain.stock import Assessment, Forecast, StockPolicy, assess, transition
 from stream.model_specs import HORIZON_DAYS, QUANTILES
 from tests.unit.builders import NOON_MS, TODAY, levels_at, make_level, make_movement

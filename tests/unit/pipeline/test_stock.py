@@ -9,7 +9,8 @@ from stream.domain.assessment import StockPolicy
 from stream.domain.demand import DAY_MS
 from stream.domain.events import StockLevelSet, StockMovement
 from stream.domain.outputs import ProductState, StockAlert
-from stream.domain.products import Product, apply_level, apply_movement, on_hand
+from stream.domain.product_folding import apply_level, apply_movement
+from stream.domain.products import Product, on_hand
 from stream.errors import InferenceRejected, InferenceUnavailable
 from stream.kafka.records import RecordBatch
 from stream.model_specs import HORIZON_DAYS, QUANTILES
