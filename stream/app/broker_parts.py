@@ -50,6 +50,7 @@ class BrokerParts:
             delivery_timeout_s=settings.delivery_timeout_s,
             security=self._security,
             check=self.vigil.check,
+            on_confirmed=self._count_published,
         )
 
     @cached_property
@@ -85,3 +86,6 @@ class BrokerParts:
             client_id=f"{self._settings.client_id}-shelf",
             security=self._security,
         )
+
+    def _count_published(self, topic: str, n_records: int) -> None:
+        self._telemetry.published_records.labels(topic).inc(n_records)

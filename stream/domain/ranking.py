@@ -79,7 +79,7 @@ def trends(
     """Return best sellers, best first, as they are shown to somebody of whom nothing is known."""
     there = [product_id for product_id in product_ids if product_id not in sold_out]
     return tuple(
-        RecommendedItem(place, product_id, 1 / place, TRENDING, names.get(product_id))
+        RecommendedItem(place, product_id, _score(place), TRENDING, names.get(product_id))
         for place, product_id in enumerate(there, start=1)
     )
 
@@ -121,11 +121,16 @@ def _first(
         if len(shown) == policy.n_items:
             break
         if product_id not in left_out and product_id not in shown:
-            place, score = len(shown) + 1, 1 / position
+            place, score = len(shown) + 1, _score(position)
             shown[product_id] = RecommendedItem(
                 place, product_id, score, reason, names.get(product_id)
             )
     return tuple(shown.values())
+
+
+def _score(position: int) -> float:
+    """A number that falls with the position, short where it is written."""
+    return round(1 / position, 6)
 
 
 def _unwanted(

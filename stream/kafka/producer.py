@@ -51,6 +51,7 @@ class BulkProducer:
         delivery_timeout_s: float = 60.0,
         security: Mapping[str, object] | None = None,
         check: Callable[[], None] | None = None,
+        on_confirmed: Callable[[str, int], None] | None = None,
     ) -> None:
         """Prepare a producer; :meth:`start` connects.
 
@@ -58,7 +59,8 @@ class BulkProducer:
         *max_batch_bytes* bounds a record batch, and so a record. *delivery_timeout_s* bounds one
         ``publish``, its wait for its turn included. *security* takes aiokafka's
         ``security_protocol``, ``ssl_context`` and ``sasl_*``. *check* is called before each batch
-        is sent, and raises ``PublishFailed`` where it must not be.
+        is sent, and raises ``PublishFailed`` where it must not be. *on_confirmed* hears of each
+        confirmed batch its topic and the number of its records.
         """
         self._options: dict[str, object] = {
             "bootstrap_servers": list(bootstrap),
@@ -73,6 +75,7 @@ class BulkProducer:
         self._max_batch_bytes = max_batch_bytes
         self._delivery_timeout_s = delivery_timeout_s
         self._check = check or _allow
+        self._on_confirmed = on_confirmed or _say_nothing
         self._outboxes: dict[tuple[str, int], Outbox] = {}
         self._producer: AIOKafkaProducer | None = None
 
@@ -203,6 +206,7 @@ class BulkProducer:
                 batch = producer.create_batch()
                 outbox.fill(batch)
                 await (await producer.send_batch(batch, topic, partition=partition))
+                self._on_confirmed(topic, batch.record_count())
                 outbox.confirm()
         except PublishFailed as error:
             outbox.fail(error)
@@ -230,3 +234,7 @@ class BulkProducer:
 
 def _allow() -> None:
     """Let every batch be sent."""
+
+
+def _say_nothing(topic: str, n_records: int) -> None:
+    """Tell nobody."""

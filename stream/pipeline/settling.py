@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
 from typing import Any
 
 from stream.errors import PartitionRevoked
@@ -25,11 +26,16 @@ class Settling:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def settle(self, effects: Sequence[OutRecord], states: States[Any], ticket: Ticket) -> None:
-        """Publish *effects*, make *states* durable, then release *ticket*."""
-        under_way = [self._start(states.flush())]
+        """Publish *effects*; when *ticket* waits for nothing else, make *states* durable.
+
+        Not sooner: what other batches of the partition changed meanwhile is written with it, once
+        for a key. Nobody but the commit waits for it.
+        """
+        ticket.last = partial(self._finish, states, ticket)
         if effects:
-            under_way.append(self._start(self._publisher.publish(effects)))
-        self._start(_release_after(under_way, ticket))
+            ticket.hold()
+            self._start(self._publish_for(effects, ticket))
+        ticket.release()
 
     def publish(self, effects: Sequence[OutRecord]) -> None:
         """Publish *effects* that no record batch waits for."""
@@ -47,11 +53,17 @@ class Settling:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _start(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+    async def _publish_for(self, effects: Sequence[OutRecord], ticket: Ticket) -> None:
+        await self._publisher.publish(effects)
+        ticket.release()
+
+    def _finish(self, states: States[Any], ticket: Ticket) -> None:
+        self._start(_complete(states, ticket))
+
+    def _start(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
-        return task
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
@@ -61,8 +73,6 @@ class Settling:
             self._on_failure(error)
 
 
-async def _release_after(under_way: Sequence[asyncio.Task[None]], ticket: Ticket) -> None:
-    """Release *ticket* if all went well; a failure is reported by the task that failed."""
-    await asyncio.wait(under_way)
-    if all(not task.cancelled() and task.exception() is None for task in under_way):
-        ticket.release()
+async def _complete(states: States[Any], ticket: Ticket) -> None:
+    await states.flush()
+    ticket.batch.complete()

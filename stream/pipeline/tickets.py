@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from stream.kafka.records import RecordBatch
@@ -9,10 +10,16 @@ from stream.kafka.records import RecordBatch
 
 @dataclass(slots=True, eq=False)
 class Ticket:
-    """Counts what a record batch still waits for; starts with one hold of its own."""
+    """Counts what a record batch still waits for; starts with one hold of its own.
+
+    Attributes:
+        last: What is left to do when nothing is waited for any more, completing the batch
+            included; None where completing is all.
+    """
 
     batch: RecordBatch
     open: int = 1
+    last: Callable[[], None] | None = None
 
     def hold(self) -> None:
         """One more thing must be confirmed before the batch is complete."""
@@ -22,4 +29,4 @@ class Ticket:
         """One thing was confirmed; the last one completes the batch."""
         self.open -= 1
         if self.open == 0:
-            self.batch.complete()
+            (self.last or self.batch.complete)()
