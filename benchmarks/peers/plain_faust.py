@@ -1,7 +1,8 @@
 # ruff: noqa: INP001 - a script beside the package
 """The same work in plain Faust, written as its documentation writes it.
 
-JSON events in, the last 50 products of each visitor kept in a table, one answer out per event.
+JSON events in and checked, the last 50 products of each visitor kept in a table, one answer out per
+event: the same message as ours, ten items and what it covers.
 Started by ``storestream bench stream``; by hand::
 
     PEER_BROKER=kafka://127.0.0.1:9092 PEER_APP=plain PEER_EVENTS=in PEER_ANSWERS=out \
@@ -11,6 +12,7 @@ Started by ``storestream bench stream``; by hand::
 from __future__ import annotations
 
 import os
+import time
 
 import faust
 
@@ -32,36 +34,77 @@ app = faust.App(
 )
 
 
-class Viewed(faust.Record, serializer="json"):
-    """The fields of ``product_viewed`` that the work needs."""
+class Viewed(faust.Record, serializer="json", validation=True):
+    """The fields of ``product_viewed`` that the work needs, checked as they are read."""
 
+    event_id: str
+    occurred_at_ms: int
     visitor_id: str
     product_id: str
-    occurred_at_ms: int
 
 
-class Answer(faust.Record, serializer="json"):
-    """What goes out for each event."""
+class Cover(faust.Record):
+    """The record that an answer is for."""
 
+    topic: str
+    partition: int
+    first_offset: int
+    last_offset: int
+
+
+class Item(faust.Record):
+    """One product of an answer."""
+
+    rank: int
+    product_id: str
+    score: float
+    reason: str
+
+
+class Recommendation(faust.Record, serializer="json"):
+    """What goes out for each event: the message that ``store.recommendations.v1`` has."""
+
+    recommendation_id: str
     visitor_id: str
-    items: list[str]
+    covers: list[Cover]
+    items: list[Item]
+    strategy: str
+    model: str
+    model_version: str
+    degraded: bool
+    created_at_ms: int
     as_of_ms: int
 
 
 events = app.topic(os.environ["PEER_EVENTS"], key_type=bytes, value_type=Viewed)
-answers = app.topic(os.environ["PEER_ANSWERS"], key_type=bytes, value_type=Answer)
+answers = app.topic(os.environ["PEER_ANSWERS"], key_type=bytes, value_type=Recommendation)
 sessions = app.Table("sessions", default=list, partitions=PARTITIONS)
 
 
 @app.agent(events)
 async def answer(stream: faust.Stream[Viewed]) -> None:
     """Fold each event into its visitor's session and answer it."""
-    async for event in stream:
-        items = [*sessions[event.visitor_id], event.product_id][-50:]
-        sessions[event.visitor_id] = items
+    async for event in stream.events():
+        viewed, message = event.value, event.message
+        latest = [*sessions[viewed.visitor_id], viewed.product_id][-50:]
+        sessions[viewed.visitor_id] = latest
         await answers.send(
-            key=event.visitor_id.encode(),
-            value=Answer(event.visitor_id, items[:-11:-1], event.occurred_at_ms),
+            key=viewed.visitor_id.encode(),
+            value=Recommendation(
+                recommendation_id=f"{message.topic}/{message.partition}/{message.offset}",
+                visitor_id=viewed.visitor_id,
+                covers=[Cover(message.topic, message.partition, message.offset, message.offset)],
+                items=[
+                    Item(rank, product_id, round(1 / rank, 6), "viewed lately")
+                    for rank, product_id in enumerate(latest[:-11:-1], start=1)
+                ],
+                strategy="trending",
+                model="counts",
+                model_version="",
+                degraded=True,
+                created_at_ms=int(time.time() * 1000),
+                as_of_ms=viewed.occurred_at_ms,
+            ),
         )
 
 

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from stream.bench.contestants import Contestant
 from stream.codec import encode
 from stream.demo.reading import Progress, TopicsReader
 from stream.domain.events import ProductViewed
-from stream.domain.outputs import ProductState
+from stream.domain.outputs import ProductState, Recommendation
 from stream.errors import PartDied
 from stream.kafka.administration import create_topics
 from stream.kafka.partitioning import partition_of
 from stream.kafka.producer import BulkProducer
-from stream.kafka.records import OutRecord
+from stream.kafka.records import InRecord, OutRecord
 from stream.local.children import Child
 from stream.settings import Settings
 from stream.topics import PRODUCT_STATE
@@ -26,6 +28,7 @@ N_VISITORS = 2_000
 N_PRODUCTS = 5_000
 N_TRENDING = 100
 _CHUNK = 5_000
+_decode = msgspec.json.Decoder(Recommendation).decode
 _LOOK_S = 0.5
 _START_TIMEOUT_S = 90.0
 #: Slower than this nothing is waited for.
@@ -34,9 +37,15 @@ _SLOWEST_PER_S = 200
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One run's result; ``seconds`` from the first answer's timestamp to the last one's."""
+    """One run's result.
+
+    Attributes:
+        n_covered: Events that an answer covers, each counted once.
+        seconds: From the first answer's timestamp to the last one's.
+    """
 
     n_answers: int
+    n_covered: int
     seconds: float
 
     @property
@@ -58,6 +67,7 @@ class Bench:
 
         Raises:
             PartDied: It ended, or was too slow to wait for.
+            msgspec.ValidationError: What it answered is no recommendation.
         """
         create_topics([self._bootstrap], contestant.topics)
         answers = TopicsReader(self._bootstrap, {contestant.answers: self._settings.partitions})
@@ -70,9 +80,7 @@ class Bench:
             self._wait(contestant, child, n_events)
         finally:
             child.stop(timeout_s=15)
-        stamps = [record.timestamp for chunk in answers.rest() for record in chunk.records]
-        seconds = (max(stamps) - min(stamps)) / 1000 if stamps else 0.0
-        return Measured(len(stamps), seconds)
+        return _measured([record for chunk in answers.rest() for record in chunk.records])
 
     async def _fill(self, topic: str, n_events: int, number: int) -> None:
         producer = BulkProducer([self._bootstrap], client_id="storestream-bench")
@@ -101,6 +109,18 @@ class Bench:
         return self._n_done[contestant.events] - done
 
 
+def _measured(answers: Sequence[InRecord]) -> Measured:
+    stamps = [record.timestamp for record in answers]
+    seconds = (max(stamps) - min(stamps)) / 1000 if stamps else 0.0
+    covered = {
+        (cover.partition, offset)
+        for record in answers
+        for cover in _decode(record.value or b"").covers
+        for offset in range(cover.first_offset, cover.last_offset + 1)
+    }
+    return Measured(len(answers), len(covered), seconds)
+
+
 def _trending(n_partitions: int) -> list[OutRecord]:
     """What our answers are filled with, ten products each as the peer's."""
     states = [
@@ -115,9 +135,12 @@ def _trending(n_partitions: int) -> list[OutRecord]:
 
 
 def _views(topic: str, n_events: int, number: int, n_partitions: int) -> Iterator[OutRecord]:
-    """Views by ``N_VISITORS`` visitors in turn; the same for everybody in the *number*-th run."""
+    """Views by ``N_VISITORS`` visitors in turn; the same for everybody in the *number*-th run.
+
+    Each run has visitors of its own, so that nobody continues the sessions of the run before.
+    """
     for index in range(n_events):
-        visitor_id = f"visitor-{index * 7919 % N_VISITORS}"
+        visitor_id = f"visitor-{number}-{index * 7919 % N_VISITORS}"
         event = ProductViewed(
             event_id=f"{number}-{index}",
             occurred_at_ms=1_700_000_000_000 + (number * n_events + index) * 10,

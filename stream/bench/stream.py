@@ -45,7 +45,9 @@ def run_bench_stream(*, report: Path | None, broker: str, runs: int, events: int
     console.print(_table(results))
     if report is not None:
         write_report(_report(results, broker, events), report)
-    complete = all(each.n_answers == events for found in results.values() for each in found)
+    complete = all(
+        each.n_answers == each.n_covered == events for found in results.values() for each in found
+    )
     if not complete:
         console.print("Not every event was answered exactly once: the figures do not compare.")
     return 0 if complete else 1
@@ -104,6 +106,7 @@ def _report(results: Results, broker: str, events: int) -> dict[str, object]:
                 "events_per_s": _medians(results)[name],
                 "runs": _rates(found),
                 "answers": [each.n_answers for each in found],
+                "covered": [each.n_covered for each in found],
             }
             for name, found in results.items()
         },
