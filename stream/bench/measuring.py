@@ -71,7 +71,7 @@ class Bench:
         """
         create_topics([self._bootstrap], contestant.topics)
         answers = TopicsReader(self._bootstrap, {contestant.answers: self._settings.partitions})
-        for _ in answers.rest():
+        for _ in answers.rest(_patience_s(number * n_events)):
             pass
         asyncio.run(self._fill(contestant.events, n_events, number))
         self._n_done[contestant.events] = self._n_done.get(contestant.events, 0) + n_events
@@ -80,7 +80,8 @@ class Bench:
             self._wait(contestant, child, n_events)
         finally:
             child.stop(timeout_s=15)
-        return _measured([record for chunk in answers.rest() for record in chunk.records])
+        chunks = answers.rest(_patience_s(n_events))
+        return _measured([record for chunk in chunks for record in chunk.records])
 
     async def _fill(self, topic: str, n_events: int, number: int) -> None:
         producer = BulkProducer([self._bootstrap], client_id="storestream-bench")
@@ -94,7 +95,7 @@ class Bench:
             await producer.stop()
 
     def _wait(self, contestant: Contestant, child: Child, n_events: int) -> None:
-        deadline = time.monotonic() + _START_TIMEOUT_S + n_events / _SLOWEST_PER_S
+        deadline = time.monotonic() + _patience_s(n_events)
         progress = Progress(self._bootstrap, contestant.group_id)
         try:
             while self._left(progress, contestant) > 0:
@@ -107,6 +108,10 @@ class Bench:
     def _left(self, progress: Progress, contestant: Contestant) -> int:
         done = progress.committed().get(contestant.events, 0)
         return self._n_done[contestant.events] - done
+
+
+def _patience_s(n_events: int) -> float:
+    return _START_TIMEOUT_S + n_events / _SLOWEST_PER_S
 
 
 def _measured(answers: Sequence[InRecord]) -> Measured:

@@ -17,5 +17,5 @@ def test_each_run_of_the_peer_has_topics_of_its_own() -> None:
 
 
 def test_rate_counts_answers_between_the_first_and_the_last() -> None:
-    assert Measured(n_answers=3_000, seconds=1.5).events_per_s == 2_000
-    assert Measured(n_answers=0, seconds=0.0).events_per_s == 0
+    assert Measured(n_answers=3_000, n_covered=3_000, seconds=1.5).events_per_s == 2_000
+    assert Measured(n_answers=0, n_covered=0, seconds=0.0).events_per_s == 0
