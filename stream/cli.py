@@ -166,7 +166,7 @@ def bench_stream(
     report: Report = None,
     broker: Annotated[Broker, typer.Option(help="Which broker.")] = Broker.EMBEDDED,
     runs: Annotated[int, typer.Option(min=1, max=20, help="Runs of each; medians count.")] = 3,
-    events: Annotated[int, typer.Option(min=1000, help="Events a run.")] = 200_000,
+    events: Annotated[int, typer.Option(min=1000, help="Events a run.")] = 50_000,
 ) -> None:
     """Compare our throughput without inference with a plain Faust app's."""
     from stream.bench.stream import run_bench_stream
