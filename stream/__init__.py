@@ -7,12 +7,12 @@ Follow one event by opening the files in this order.
 1. ``kafka/consumer.py`` fetches a chunk of a partition and hands it on as one ``RecordBatch``
 2. ``agents/`` pass it to the pipeline and decide nothing
 3. ``codec.py`` decodes and validates (``domain/events.py``), or a dead letter says why not
-4. ``domain/sessions.py`` folds the events into their visitors' sessions; ``state/sessions.py`` is
-   how a session is stored, ``kafka/store.py`` where
+4. ``domain/sessions.py`` folds the events into their visitors' sessions (``domain/trail.py``);
+   ``state/sessions.py`` is how a session is stored, ``kafka/store.py`` where
 5. ``pipeline/batcher.py`` gathers rows over all partitions while inference is busy
 6. ``adapters/triton.py`` asks the model that ``model_specs.py`` describes
 7. ``domain/ranking.py`` picks ten products, or falls back when there is no model
-8. ``kafka/producer.py`` publishes and waits for the broker's confirmation
+8. ``kafka/producer.py`` publishes (``kafka/outbox.py``) and waits for the broker's confirmation
 9. ``kafka/tracker.py`` commits the contiguous prefix of what is complete
 
 **Watch stock** (``store.stock-levels.v1`` and the orders' lines to ``store.stock-alerts.v1``)
