@@ -6,14 +6,16 @@ import os
 import random
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from stream.domain.events import Item
 from stream.domain.outputs import StockAlert
 from stream.domain.products import on_hand
+from stream.kafka.partitioning import partition_of
 from stream.local.triton import EmbeddedTriton
-from tests.harness.events import count, order
+from tests.harness.events import N_PARTITIONS, as_history, count, order
 from tests.harness.judging import losses
 from tests.harness.load import send_over
 from tests.harness.store import Store
@@ -56,15 +58,27 @@ def wait_for_a_commit(store: Store) -> None:
 def test_an_alert_cut_off_by_a_kill_still_comes(
     store: Store, own_triton: EmbeddedTriton, tmp_path: Path
 ) -> None:
-    """The forecaster is frozen, so that the shelf is known to be empty, durably, and no alert is
-    out yet: then the worker is killed."""
-    with Worker(tmp_path, store.bootstrap, triton=own_triton.grpc) as worker:
+    """The forecaster is frozen, and what needs no forecast has its partition's state written: the
+    shelf is known to be empty, durably, and no alert is out. Then the worker is killed."""
+    patient: dict[str, Any] = {
+        "broker_session_timeout_s": 6,
+        "shutdown_timeout_s": 3.7,
+        "triton_timeout_s": 3.6,
+        "triton_deadline_s": 3.6,
+    }
+    past = as_history(count(neighbour_of("cut-off"), 1000))
+
+    def shelf_is_known_to_be_empty() -> bool:
+        store.publish(past)
+        return units_of(store, "cut-off") == 0
+
+    with Worker(tmp_path, store.bootstrap, triton=own_triton.grpc, **patient) as worker:
         worker.wait_ready()
         store.publish(count("cut-off", 1000))
         store.settle()
         os.kill(own_triton.child.pid, signal.SIGSTOP)
         store.publish(order("ann", Item("cut-off", quantity=1000)))
-        store.until(lambda: units_of(store, "cut-off") == 0, "the changelog knows the empty shelf")
+        store.until(shelf_is_known_to_be_empty, "the changelog knows the empty shelf")
         worker.kill()
     os.kill(own_triton.child.pid, signal.SIGCONT)
     store.read()
@@ -76,6 +90,13 @@ def test_an_alert_cut_off_by_a_kill_still_comes(
     [alert] = alerts_of(store, "cut-off")
     assert before == []
     assert (alert.kind, alert.status, alert.revision) == ("out_of_stock", "opened", 1)
+
+
+def neighbour_of(product_id: str) -> str:
+    """Another product of the same partition."""
+    home = partition_of(product_id.encode(), N_PARTITIONS)
+    names = (f"neighbour-{number}" for number in range(1000))
+    return next(name for name in names if partition_of(name.encode(), N_PARTITIONS) == home)
 
 
 def alerts_of(store: Store, product_id: str) -> list[StockAlert]:
