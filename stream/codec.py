@@ -120,8 +120,9 @@ def not_after(event: Dated, latest_ms: int) -> Dated:
 
     Pass the record's append time plus what clocks may differ by, so that the answer is the same
     whenever the record is read. A count's ``as_of_ms`` is held to the same: one of next year would
-    be the latest count until then.
+    be the latest count until then. A record may be stamped before 1970; time begins there.
     """
+    latest_ms = max(0, latest_ms)
     if isinstance(event, StockLevelSet) and (event.as_of_ms or 0) > latest_ms:
         event = replace(event, as_of_ms=latest_ms)
     if event.occurred_at_ms <= latest_ms:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Coroutine
 
 
@@ -28,13 +27,12 @@ class BackgroundTask:
             self._task.result()
 
     async def stop(self) -> None:
-        """End the work; from now on none is started."""
+        """End the work; from now on none is started. A bug in it was for the callers to hear."""
         self._stopped = True
         task, self._task = self._task, None
         if task is not None:
             task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+            await asyncio.gather(task, return_exceptions=True)
 
 
 def _ended_well(task: asyncio.Task[None]) -> bool:

@@ -71,16 +71,15 @@ def rank(
 
 
 def trends(
-    product_ids: Iterable[str],
-    *,
-    sold_out: Collection[str] = (),
-    names: Mapping[str, str] = _NO_NAMES,
+    product_ids: Iterable[str], *, names: Mapping[str, str] = _NO_NAMES
 ) -> tuple[RecommendedItem, ...]:
-    """Return best sellers, best first, as they are shown to somebody of whom nothing is known."""
-    there = [product_id for product_id in product_ids if product_id not in sold_out]
+    """Return best sellers, best first, as they are shown to somebody of whom nothing is known.
+
+    *product_ids* are for sale.
+    """
     return tuple(
         RecommendedItem(place, product_id, _score(place), TRENDING, names.get(product_id))
-        for place, product_id in enumerate(there, start=1)
+        for place, product_id in enumerate(product_ids, start=1)
     )
 
 

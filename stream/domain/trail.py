@@ -48,6 +48,7 @@ class Interaction(NamedTuple):
 _ROW = Packing(">QIQBI")
 _ROW_BYTES = _ROW.size
 _KIND_AT = Packing(">QIQ").size
+_KINDS = bytes(Kind)
 _PARTITION_BITS = 28
 _LINE_BITS = 6
 
@@ -78,12 +79,12 @@ class Trail(Struct, frozen=True, array_like=True, gc=False):
 
     @classmethod
     def of(cls, interactions: Iterable[Interaction]) -> Trail:
-        """Return the trail of *interactions*, which are in event order."""
+        """Return the trail of *interactions*, which are in event order; time begins in 1970."""
         acts = tuple(interactions)
         rows = [
             row_of(
                 Source(act.topic, act.partition, 0, act.offset),
-                act.occurred_at_ms,
+                max(0, act.occurred_at_ms),
                 act.kind,
                 act.quantity,
                 line=act.line,
@@ -106,8 +107,9 @@ class Trail(Struct, frozen=True, array_like=True, gc=False):
 
     @property
     def is_whole(self) -> bool:
-        """Whether there is a row for each product, as in all that was not damaged."""
-        return len(self.rows) == len(self.products) * _ROW_BYTES
+        """Whether each product has a row of a known kind, as in all that was not damaged."""
+        n_bytes = len(self.products) * _ROW_BYTES
+        return len(self.rows) == n_bytes and not self.kinds.translate(None, _KINDS)
 
     @property
     def kinds(self) -> bytes:

@@ -115,7 +115,7 @@ def largest(records: Sequence[OutRecord]) -> int:
     for place, record in enumerate(records):
         if record.headers:
             sizes[place] += sum(
-                len(name) + len(value or b"") + _HEADER_OVERHEAD_BYTES
+                len(name.encode()) + len(value or b"") + _HEADER_OVERHEAD_BYTES
                 for name, value in record.headers
             )
     return max(sizes) + _BATCH_OVERHEAD_BYTES + _RECORD_OVERHEAD_BYTES

@@ -139,7 +139,7 @@ class BulkProducer:
         for record in records:
             by_partition[record.topic, record.partition].append(record)
         if not by_partition:
-            return
+            return None
         self._connected()
         outboxes = [self._outbox(*where, own) for where, own in by_partition.items()]
         delivery = Delivery(len(outboxes))
@@ -150,6 +150,8 @@ class BulkProducer:
             async with asyncio.timeout(self._delivery_timeout_s):
                 await asyncio.shield(delivery.outcome)
         except TimeoutError as error:
+            if delivery.outcome.done():  # while nobody looked
+                return delivery.outcome.result()
             n_records, timeout_s = len(records), self._delivery_timeout_s
             reason = f"{n_records} records not confirmed in {timeout_s} s"
             raise self._given_up(outboxes, delivery, reason) from error
@@ -210,10 +212,12 @@ class BulkProducer:
                 outbox.confirm()
         except PublishFailed as error:
             outbox.fail(error)
-        except Exception as error:  # noqa: BLE001 - whatever it is, those who wait must hear of it
+        except BaseException as error:
             failure = PublishFailed(f"{outbox}: refused: {error!r}")
             failure.__cause__ = error
             outbox.fail(failure)
+            if not isinstance(error, Exception):
+                raise
         finally:
             outbox.sender = None
 

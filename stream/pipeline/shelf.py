@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Mapping, Sequence
+from itertools import islice
 
 from stream.codec import decode_product_state
 from stream.domain.outputs import ProductState, RecommendedItem
@@ -70,8 +71,8 @@ class Shelf:
         if self._trending is None:
             units = self._units_7d
             best = heapq.nlargest(N_TRENDING + len(self._sold_out), units, key=units.__getitem__)
-            there = trends(best, sold_out=self._sold_out, names=self._names)
-            self._trending = there[:N_TRENDING]
+            there = (product_id for product_id in best if product_id not in self._sold_out)
+            self._trending = trends(islice(there, N_TRENDING), names=self._names)
         return self._trending
 
     def _forget(self, product_id: str) -> None:

@@ -42,7 +42,7 @@ def load(stored: bytes) -> Session:
     """
     session = _layout.load(stored)
     if not session.trail.is_whole:
-        raise RecoveryFailed(f"stored Session, version {stored[0]}: its columns differ in length")
+        raise RecoveryFailed(f"stored Session, version {stored[0]}: its columns are damaged")
     return session
 
 

@@ -136,6 +136,10 @@ def test_future_is_cut_to_what_clocks_may_differ_by() -> None:
     assert not_after(event, NOON_MS + 100) is event
 
 
+def test_record_stamped_before_1970_puts_no_event_there() -> None:
+    assert not_after(make_view(), -62_135_596_800_000).occurred_at_ms == 0
+
+
 @pytest.mark.parametrize(
     ("as_of_ms", "expected_ms"),
     [(NOON_MS + 100, NOON_MS + 60), (NOON_MS + 60, NOON_MS + 60), (None, None)],

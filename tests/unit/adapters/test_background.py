@@ -67,3 +67,12 @@ async def test_stopped_work_ends_and_is_not_begun_again() -> None:
 
     assert work.n_begun == 1
     assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_stopping_what_ended_by_a_bug_raises_nothing() -> None:
+    work = Work(ZeroDivisionError())
+    task = BackgroundTask("work", work)
+    task.start()
+    await work.end()
+
+    await task.stop()

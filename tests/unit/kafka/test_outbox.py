@@ -136,3 +136,9 @@ def test_no_batch_of_one_record_is_larger_than_said() -> None:
     builder.append(timestamp=None, key=heavy.key, value=heavy.value, headers=list(heavy.headers))
 
     assert builder.size() <= largest([*records(1), heavy]) <= builder.size() + 60
+
+
+def test_header_names_count_in_bytes() -> None:
+    heavy = OutRecord("t", 0, None, b"", [("é" * 500, b"")])
+
+    assert largest([heavy]) > 1_000

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
@@ -44,8 +45,9 @@ def test_sessions_of_every_version_are_read(stored: bytes) -> None:
     assert load(stored) == SESSION
 
 
-def test_session_whose_columns_differ_is_not_read() -> None:
-    damaged = replace(SESSION, trail=replace(SESSION.trail, rows=b"\x00"))
+@pytest.mark.parametrize("rows", [b"\x00", SESSION.trail.rows.replace(b"\x06", b"\x63")])
+def test_session_whose_columns_are_damaged_is_not_read(rows: bytes) -> None:
+    damaged = replace(SESSION, trail=replace(SESSION.trail, rows=rows))
 
     with pytest.raises(RecoveryFailed, match="columns"):
         load(dump(damaged))
@@ -61,6 +63,15 @@ def test_full_session_stays_small() -> None:
     views = [(make_view(i, product_id=f"{i:08d}"), clicks_at(i)) for i in range(200)]
 
     assert len(dump(folded(views))) < 2_048
+
+
+def test_version_1_session_of_a_time_before_1970_is_read() -> None:
+    """A record's own stamp could be such a time, and events were held to it."""
+    old = msgspec.msgpack.encode([[[-5, 0, 3, 17, 0, "milk", 1, 1]], [], -5])
+
+    [act] = load(b"\x01" + old).trail
+
+    assert (act.occurred_at_ms, act.product_id) == (0, "milk")
 
 
 def test_session_expires_after_its_time() -> None:
