@@ -135,26 +135,16 @@ class BulkProducer:
             PublishFailed: Some were not confirmed; the other partitions' records may well be. Every
                 later record for a partition that failed raises it too.
         """
-        by_partition: defaultdict[tuple[str, int], list[OutRecord]] = defaultdict(list)
-        for record in records:
-            by_partition[record.topic, record.partition].append(record)
-        if not by_partition:
-            return None
-        self._connected()
-        outboxes = [self._outbox(*where, own) for where, own in by_partition.items()]
-        delivery = Delivery(len(outboxes))
-        for outbox, own in zip(outboxes, by_partition.values(), strict=True):
-            outbox.put(own, delivery)
-            outbox.sender = outbox.sender or asyncio.create_task(self._empty(outbox))
+        if not records:
+            return
+        outboxes, delivery = self._hand_over(records)
         try:
             async with asyncio.timeout(self._delivery_timeout_s):
                 await asyncio.shield(delivery.outcome)
         except TimeoutError as error:
-            if delivery.outcome.done():  # while nobody looked
-                return delivery.outcome.result()
-            n_records, timeout_s = len(records), self._delivery_timeout_s
-            reason = f"{n_records} records not confirmed in {timeout_s} s"
-            raise self._given_up(outboxes, delivery, reason) from error
+            if not delivery.outcome.done():
+                raise self._given_up(outboxes, delivery, len(records)) from error
+            delivery.outcome.result()  # it came while nobody looked
         except asyncio.CancelledError:
             for outbox in outboxes:
                 outbox.withdraw(delivery)
@@ -175,6 +165,19 @@ class BulkProducer:
         if self._producer is None:
             raise PublishFailed("The producer is not connected: never started, or stopped already.")
         return self._producer
+
+    def _hand_over(self, records: Sequence[OutRecord]) -> tuple[list[Outbox], Delivery]:
+        """Put *records* where they wait for their turn: all of them, or none."""
+        self._connected()
+        by_partition: defaultdict[tuple[str, int], list[OutRecord]] = defaultdict(list)
+        for record in records:
+            by_partition[record.topic, record.partition].append(record)
+        outboxes = [self._outbox(*where, own) for where, own in by_partition.items()]
+        delivery = Delivery(len(outboxes))
+        for outbox, own in zip(outboxes, by_partition.values(), strict=True):
+            outbox.put(own, delivery)
+            outbox.sender = outbox.sender or asyncio.create_task(self._empty(outbox))
+        return outboxes, delivery
 
     def _outbox(self, topic: str, partition: int, records: Sequence[OutRecord]) -> Outbox:
         """Return where *records* wait for their turn.
@@ -221,9 +224,11 @@ class BulkProducer:
         finally:
             outbox.sender = None
 
-    @staticmethod
-    def _given_up(outboxes: Sequence[Outbox], delivery: Delivery, reason: str) -> PublishFailed:
+    def _given_up(
+        self, outboxes: Sequence[Outbox], delivery: Delivery, n_records: int
+    ) -> PublishFailed:
         """Fail where *delivery* is not confirmed: what comes after it must not be appended."""
+        reason = f"{n_records} records not confirmed in {self._delivery_timeout_s} s"
         open_ = [outbox for outbox in outboxes if outbox.owes(delivery)]
         for outbox in open_:
             outbox.fail(PublishFailed(f"{outbox}: {reason}"))
