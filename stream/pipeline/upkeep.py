@@ -5,9 +5,8 @@ Time is event time: a replay of last year must neither expire at once nor wait a
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from itertools import groupby
+from itertools import groupby, islice
 from operator import itemgetter
 from typing import Generic, Protocol, TypeVar
 
@@ -40,6 +39,9 @@ class Store(Protocol[Value]):
 class Round(Generic[Value]):
     """Visits every key of a store once per event day, some at a time.
 
+    The keys of a partition are listed when its turn comes: listing touches each of them, which at
+    a million takes as long as answering thousands of events.
+
     Args:
         visit: Gets the state of a partition and the keys whose turn it is.
         per_tick: Keys visited in one call at most.
@@ -58,14 +60,16 @@ class Round(Generic[Value]):
         self._visit = visit
         self._per_tick = per_tick
         self._day = 0
-        self._left: deque[tuple[int, bytes]] = deque()
+        self._left: Iterator[tuple[int, bytes]] | None = None
 
     def tick(self) -> None:
         """Visit the next keys; the round of another day begins when the last one is through."""
-        if not self._left and self._clock.today > self._day:
+        if self._left is None and self._clock.today > self._day:
             self._day = self._clock.today
-            self._left.extend(self._keys())
-        turn = [self._left.popleft() for _ in range(min(self._per_tick, len(self._left)))]
+            self._left = self._keys()
+        turn = list(islice(self._left or (), self._per_tick))
+        if len(turn) < self._per_tick:
+            self._left = None
         for partition, keys in groupby(turn, key=itemgetter(0)):
             try:
                 self._visit(self._store[partition], [key for _, key in keys])
@@ -75,11 +79,15 @@ class Round(Generic[Value]):
     def restart(self) -> None:
         """Begin anew: other partitions are owned now, and nobody visited their keys today."""
         self._day = 0
-        self._left.clear()
+        self._left = None
 
     def _keys(self) -> Iterator[tuple[int, bytes]]:
         for partition in self._store.partitions:
-            yield from ((partition, key) for key in self._store[partition])
+            try:
+                keys = iter(self._store[partition])
+            except PartitionRevoked:
+                continue
+            yield from ((partition, key) for key in keys)
 
 
 class Expiry(Generic[Value]):
