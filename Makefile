@@ -38,7 +38,7 @@ format: setup ## Rewrite what ruff can
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: setup ## Compare with a plain Faust app on one broker
+bench: setup ## Compare with others doing the same work on one broker
 	@$(BIN)/storestream bench stream $(ARGS)
 
 test-kafka: setup ## Run the Kafka suite on Apache Kafka itself (needs Java 17 and Maven)

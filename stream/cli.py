@@ -35,9 +35,11 @@ Folder = Annotated[Path, typer.Option(help="Where the schemas are.")]
 
 
 class Broker(StrEnum):
-    """Where a benchmark runs: the embedded broker, or the one that the settings name."""
+    """Where a benchmark runs: the embedded broker, Apache Kafka itself, or the settings' broker."""
 
+    TANSU = "tansu"
     EMBEDDED = "embedded"
+    KAFKA = "kafka"
     SETTINGS = "settings"
 
 
@@ -164,14 +166,18 @@ def check_topics(settings: SettingsFile = None) -> None:
 @bench_app.command("stream")
 def bench_stream(
     report: Report = None,
-    broker: Annotated[Broker, typer.Option(help="Which broker.")] = Broker.EMBEDDED,
+    broker: Annotated[Broker, typer.Option(help="embedded is tansu.")] = Broker.TANSU,
+    peers: Annotated[str, typer.Option(help="Comma-separated names.")] = "all",
     runs: Annotated[int, typer.Option(min=1, max=20, help="Runs of each; medians count.")] = 3,
     events: Annotated[int, typer.Option(min=1000, help="Events a run.")] = 50_000,
 ) -> None:
-    """Compare our throughput without inference with a plain Faust app's."""
+    """Compare our throughput without inference with others' at the same work."""
     from stream.bench.stream import run_bench_stream
 
-    code = run_bench_stream(report=report, broker=str(broker), runs=runs, events=events)
+    where = Broker.TANSU if broker is Broker.EMBEDDED else broker
+    code = run_bench_stream(
+        report=report, broker=where.value, peers=peers, runs=runs, events=events
+    )
     raise typer.Exit(code)
 
 

@@ -1,11 +1,10 @@
-# ruff: noqa: INP001 - a script beside the package
 """The same work in plain Faust, written as its documentation writes it.
 
 JSON events in and checked, the last 50 products of each visitor kept in a table, one answer out per
 event: the same message as ours, ten items and what it covers.
 Started by ``storestream bench stream``; by hand::
 
-    PEER_BROKER=kafka://127.0.0.1:9092 PEER_APP=plain PEER_EVENTS=in PEER_ANSWERS=out \
+    PEER_BROKER=127.0.0.1:9092 PEER_APP=plain PEER_EVENTS=in PEER_ANSWERS=out \
         python benchmarks/peers/plain_faust.py worker --without-web -l warn
 """
 
@@ -16,11 +15,14 @@ import time
 
 import faust
 
+SHOWN = 10
+#: Fill the answers of a visitor who has not seen ten products yet.
+BEST_SELLERS = [str(100_000 + number) for number in range(SHOWN)]
 PARTITIONS = int(os.environ.get("PEER_PARTITIONS", "4"))
 
 app = faust.App(
     os.environ["PEER_APP"],
-    broker=os.environ["PEER_BROKER"],
+    broker="kafka://" + os.environ["PEER_BROKER"],
     store="memory://",
     datadir=os.environ.get("PEER_DATA"),
     topic_partitions=PARTITIONS,
@@ -43,7 +45,7 @@ class Viewed(faust.Record, serializer="json", validation=True):
     product_id: str
 
 
-class Cover(faust.Record):
+class Cover(faust.Record, include_metadata=False):
     """The record that an answer is for."""
 
     topic: str
@@ -52,7 +54,7 @@ class Cover(faust.Record):
     last_offset: int
 
 
-class Item(faust.Record):
+class Item(faust.Record, include_metadata=False):
     """One product of an answer."""
 
     rank: int
@@ -61,7 +63,7 @@ class Item(faust.Record):
     reason: str
 
 
-class Recommendation(faust.Record, serializer="json"):
+class Recommendation(faust.Record, serializer="json", include_metadata=False):
     """What goes out for each event: the message that ``store.recommendations.v1`` has."""
 
     recommendation_id: str
@@ -88,6 +90,7 @@ async def answer(stream: faust.Stream[Viewed]) -> None:
         viewed, message = event.value, event.message
         latest = [*sessions[viewed.visitor_id], viewed.product_id][-50:]
         sessions[viewed.visitor_id] = latest
+        products = [*latest[: -SHOWN - 1 : -1], *BEST_SELLERS][:SHOWN]
         await answers.send(
             key=viewed.visitor_id.encode(),
             value=Recommendation(
@@ -96,7 +99,7 @@ async def answer(stream: faust.Stream[Viewed]) -> None:
                 covers=[Cover(message.topic, message.partition, message.offset, message.offset)],
                 items=[
                     Item(rank, product_id, round(1 / rank, 6), "viewed lately")
-                    for rank, product_id in enumerate(latest[:-11:-1], start=1)
+                    for rank, product_id in enumerate(products, start=1)
                 ],
                 strategy="trending",
                 model="counts",

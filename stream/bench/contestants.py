@@ -1,4 +1,4 @@
-"""Who is measured: our worker, and a plain Faust app doing the same work."""
+"""Who is measured: a process that answers events, and ours among them."""
 
 from __future__ import annotations
 
@@ -7,15 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from stream.errors import Misconfigured
 from stream.kafka.administration import Topic
 from stream.local.children import Child
 from stream.model_specs import RECOMMENDER
 from stream.settings import Settings
 from stream.topics import EVENTS, RECOMMENDATIONS
 from stream.wanted_topics import wanted_topics
-
-PEER = Path(__file__).parents[2] / "benchmarks" / "peers" / "plain_faust.py"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +22,7 @@ class Contestant:
     Attributes:
         topics: What must be on the broker before it starts.
         group_id: Its consumer group: how far it is.
+        ends_itself: Whether it ends at the end of its topic instead of committing offsets.
     """
 
     name: str
@@ -34,10 +32,11 @@ class Contestant:
     topics: tuple[Topic, ...]
     command: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
+    ends_itself: bool = False
 
     def start(self, log_folder: Path) -> Child:
         """Start it; stdout and stderr go to a log in *log_folder*."""
-        data = str(log_folder / "data")
+        data = str(log_folder / f"{self.group_id}.data")
         return Child(
             self.name,
             self.command,
@@ -64,34 +63,5 @@ def ours(settings: Settings) -> Contestant:
         group_id=settings.group_id,
         topics=tuple(wanted_topics(settings)),
         command=(sys.executable, "-m", "stream", "worker"),
-        environment=environment,
-    )
-
-
-def plain_faust(settings: Settings, number: int) -> Contestant:
-    """A plain Faust app with topics of its own for its *number*-th run.
-
-    Raises:
-        Misconfigured: Its source is not beside the package: this is no checkout.
-    """
-    if not PEER.exists():
-        raise Misconfigured(f"bench stream: run it from a checkout; {PEER} is not there")
-    app_id = f"plain-faust-{number}"
-    events, answers = f"{app_id}.events", f"{app_id}.answers"
-    names = (events, answers, f"{app_id}-sessions-changelog")
-    environment = {
-        "PEER_APP": app_id,
-        "PEER_BROKER": f"kafka://{settings.bootstrap[0]}",
-        "PEER_EVENTS": events,
-        "PEER_ANSWERS": answers,
-        "PEER_PARTITIONS": str(settings.partitions),
-    }
-    return Contestant(
-        name="plain_faust",
-        events=events,
-        answers=answers,
-        group_id=app_id,
-        topics=tuple(Topic(name, settings.partitions, settings.replication) for name in names),
-        command=(sys.executable, str(PEER), "worker", "--without-web", "-l", "warn"),
         environment=environment,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -16,7 +16,7 @@ from stream.demo.reading import Progress, TopicsReader
 from stream.domain.events import ProductViewed
 from stream.domain.outputs import ProductState, Recommendation
 from stream.errors import PartDied
-from stream.kafka.administration import create_topics
+from stream.kafka.administration import Topic, create_topics
 from stream.kafka.partitioning import partition_of
 from stream.kafka.producer import BulkProducer
 from stream.kafka.records import InRecord, OutRecord
@@ -42,15 +42,19 @@ class Measured:
     Attributes:
         n_covered: Events that an answer covers, each counted once.
         seconds: From the first answer's timestamp to the last one's.
+        n_first: Answers with the first timestamp: the work for them was done before it.
+        answer_bytes: Of an answer's value, on average.
     """
 
     n_answers: int
     n_covered: int
     seconds: float
+    n_first: int = 0
+    answer_bytes: float = 0.0
 
     @property
     def events_per_s(self) -> float:
-        return self.n_answers / self.seconds if self.seconds > 0 else 0.0
+        return (self.n_answers - self.n_first) / self.seconds if self.seconds > 0 else 0.0
 
 
 class Bench:
@@ -69,7 +73,7 @@ class Bench:
             PartDied: It ended, or was too slow to wait for.
             msgspec.ValidationError: What it answered is no recommendation.
         """
-        create_topics([self._bootstrap], contestant.topics)
+        create_topics([self._bootstrap], _stamped_by_broker(contestant))
         answers = TopicsReader(self._bootstrap, {contestant.answers: self._settings.partitions})
         for _ in answers.rest(_patience_s(number * n_events)):
             pass
@@ -98,16 +102,21 @@ class Bench:
         deadline = time.monotonic() + _patience_s(n_events)
         progress = Progress(self._bootstrap, contestant.group_id)
         try:
-            while self._left(progress, contestant) > 0:
-                if not child.alive or time.monotonic() > deadline:
-                    raise PartDied(f"{child.name} did not finish: {child.tail(20)}")
+            while not self._is_through(contestant, child, progress):
+                if child.returncode is not None:
+                    raise PartDied(f"it ended with code {child.returncode}:\n{child.tail(20)}")
+                if time.monotonic() > deadline:
+                    patience_s = _patience_s(n_events)
+                    raise PartDied(f"it was not through in {patience_s:,.0f} s:\n{child.tail(20)}")
                 time.sleep(_LOOK_S)
         finally:
             progress.close()
 
-    def _left(self, progress: Progress, contestant: Contestant) -> int:
+    def _is_through(self, contestant: Contestant, child: Child, progress: Progress) -> bool:
+        if contestant.ends_itself:
+            return child.returncode == 0
         done = progress.committed().get(contestant.events, 0)
-        return self._n_done[contestant.events] - done
+        return done >= self._n_done[contestant.events]
 
 
 def _patience_s(n_events: int) -> float:
@@ -123,7 +132,26 @@ def _measured(answers: Sequence[InRecord]) -> Measured:
         for cover in _decode(record.value or b"").covers
         for offset in range(cover.first_offset, cover.last_offset + 1)
     }
-    return Measured(len(answers), len(covered), seconds)
+    return Measured(
+        n_answers=len(answers),
+        n_covered=len(covered),
+        seconds=seconds,
+        n_first=stamps.count(min(stamps)) if stamps else 0,
+        answer_bytes=sum(len(record.value or b"") for record in answers) / max(1, len(answers)),
+    )
+
+
+def _stamped_by_broker(contestant: Contestant) -> list[Topic]:
+    """Its topics; Apache Kafka stamps answers itself, and so all contestants' alike.
+
+    Quix Streams would give an answer the timestamp of its event.
+    """
+    return [
+        replace(topic, config={**topic.config, "message.timestamp.type": "LogAppendTime"})
+        if topic.name == contestant.answers
+        else topic
+        for topic in contestant.topics
+    ]
 
 
 def _trending(n_partitions: int) -> list[OutRecord]:

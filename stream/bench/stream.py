@@ -1,115 +1,84 @@
-"""``storestream bench stream``: our throughput without inference, beside plain Faust's."""
+"""``storestream bench stream``: our throughput without inference, beside others' at the same work."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from statistics import median
 
+import msgspec
 from rich.console import Console
-from rich.table import Table
 
-from stream.bench.contestants import ours, plain_faust
-from stream.bench.measuring import Bench, Measured
+from stream.bench import peer_environment
+from stream.bench.brokers import started
+from stream.bench.contestants import Contestant, ours
+from stream.bench.findings import Findings, report_of, table
+from stream.bench.measuring import Bench
+from stream.bench.peers import REQUIREMENTS, Peer, chosen_peers
 from stream.demo.report import machine, write_report
-from stream.errors import Misconfigured
-from stream.kafka.administration import list_topics
-from stream.local.broker import EmbeddedBroker
-from stream.settings import Settings, load
-from stream.topics import TOPICS
+from stream.errors import LocalPartMissing, PartDied
 
-Results = dict[str, list[Measured]]
+Say = Callable[[str], object]
 
 
-def run_bench_stream(*, report: Path | None, broker: str, runs: int, events: int) -> int:
-    """Run both in turn, *runs* times; 0 when both answered every event.
+def run_bench_stream(
+    *, report: Path | None, broker: str, peers: str, runs: int, events: int
+) -> int:
+    """Run us and the peers in turn, *runs* times; 0 when all that ran answered every event.
 
     Args:
-        broker: ``embedded``, or ``settings`` for the one that the settings name; it must not
-            have our topics yet.
+        broker: ``tansu``, ``kafka``, or ``settings`` for the one that the settings name; that one
+            must not have our topics yet.
+        peers: Their names, comma-separated, or ``all``.
     """
     console = Console(highlight=False)
-    results: Results = {}
-    with _settings(broker) as settings, tempfile.TemporaryDirectory() as folder:
+    chosen = chosen_peers(peers)
+    found = Findings(n_events=events, broker=broker, peers=tuple(peer.name for peer in chosen))
+    able = _able(chosen, found)
+    python = _python(able, found, console.print)
+    with started(broker) as settings, tempfile.TemporaryDirectory() as folder:
         bench = Bench(settings, Path(folder))
         for number in range(runs):
-            for contestant in (ours(settings), plain_faust(settings, number)):
-                measured = bench.run(contestant, events, number)
-                results.setdefault(contestant.name, []).append(measured)
-                console.print(
-                    f"{contestant.name}, run {number + 1} of {runs}: "
-                    f"{measured.n_answers:,} answers, {measured.events_per_s:,.0f} events/s"
-                )
-    console.print(_table(results))
+            theirs = [peer.contestant(settings, number, python) for peer in able]
+            for contestant in (ours(settings), *theirs):
+                if contestant.name not in {**found.failed, **found.skipped}:
+                    console.print(f"Round {number + 1} of {runs}: {contestant.name} ...", end=" ")
+                    console.print(_run(bench, contestant, number, found))
+    console.print(table(found))
     if report is not None:
-        write_report(_report(results, broker, events), report)
-    complete = all(
-        each.n_answers == each.n_covered == events for found in results.values() for each in found
-    )
-    if not complete:
-        console.print("Not every event was answered exactly once: the figures do not compare.")
-    return 0 if complete else 1
+        versions = peer_environment.pinned(REQUIREMENTS.read_text())
+        write_report(report_of(found, versions=versions, machine=machine()), report)
+    for name, reason in found.failed.items():
+        console.print(f"{name} failed: {reason}", markup=False)
+    return 1 if found.failed else 0
 
 
-@contextmanager
-def _settings(broker: str) -> Iterator[Settings]:
-    if broker != "embedded":
-        settings = load()
-        _refuse_used(settings)
-        yield settings
-        return
-    with tempfile.TemporaryDirectory(prefix="storestream-bench-") as folder:
-        embedded = EmbeddedBroker(Path(folder))
-        embedded.start()
-        try:
-            yield Settings(bootstrap_servers=embedded.bootstrap)
-        finally:
-            embedded.stop()
+def _able(chosen: tuple[Peer, ...], found: Findings) -> tuple[Peer, ...]:
+    """Leave out whom the broker does not give what they need, and say so."""
+    if found.broker == "tansu":
+        needy = [peer.name for peer in chosen if peer.apache_kafka_only]
+        reason = "skipped: it reads settings of topics that the embedded broker does not give"
+        found.skipped.update(dict.fromkeys(needy, reason))
+    return tuple(peer for peer in chosen if peer.name not in found.skipped)
 
 
-def _refuse_used(settings: Settings) -> None:
-    used = list_topics(settings.bootstrap, [spec.name for spec in TOPICS])
-    if used:
-        raise Misconfigured(f"bench stream: {used[0].name} is in use; a bench needs its own broker")
+def _python(peers: tuple[Peer, ...], found: Findings, say: Say) -> Path | None:
+    """Make the peers' environment, or leave out those who need it, and say so."""
+    needy = [peer.name for peer in peers if not peer.installed]
+    if not needy:
+        return None
+    try:
+        return peer_environment.peer_python(REQUIREMENTS, peer_environment.FOLDER, say)
+    except LocalPartMissing as error:
+        found.skipped.update(dict.fromkeys(needy, f"skipped: {error}"))
+        return None
 
 
-def _medians(results: Results) -> dict[str, float]:
-    return {name: median(_rates(found)) for name, found in results.items()}
-
-
-def _rates(found: Sequence[Measured]) -> list[float]:
-    return [round(each.events_per_s, 1) for each in found]
-
-
-def _ratio(results: Results) -> float:
-    medians = _medians(results)
-    return round(medians["storestream"] / max(medians["plain_faust"], 1e-9), 1)
-
-
-def _table(results: Results) -> Table:
-    table = Table("", "events/s (median)", "each run", title="No inference, one answer an event")
-    for name, middle in _medians(results).items():
-        each = ", ".join(f"{rate:,.0f}" for rate in _rates(results[name]))
-        table.add_row(name, f"{middle:,.0f}", each)
-    table.add_row("ratio", f"{_ratio(results)}", "")
-    return table
-
-
-def _report(results: Results, broker: str, events: int) -> dict[str, object]:
-    return {
-        "events": events,
-        "broker": broker,
-        "contestants": {
-            name: {
-                "events_per_s": _medians(results)[name],
-                "runs": _rates(found),
-                "answers": [each.n_answers for each in found],
-                "covered": [each.n_covered for each in found],
-            }
-            for name, found in results.items()
-        },
-        "ratio": _ratio(results),
-        "machine": machine(),
-    }
+def _run(bench: Bench, contestant: Contestant, number: int, found: Findings) -> str:
+    try:
+        measured = bench.run(contestant, found.n_events, number)
+    except (PartDied, TimeoutError, msgspec.DecodeError) as error:
+        found.failed[contestant.name] = f"round {number + 1}: {error}"
+        return "failed"
+    found.add(contestant.name, measured)
+    return f"{measured.n_answers:,} answers, {measured.events_per_s:,.0f} events/s"
