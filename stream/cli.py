@@ -181,6 +181,35 @@ def bench_stream(
     raise typer.Exit(code)
 
 
+@bench_app.command("growth")
+def bench_growth(
+    report: Report = None,
+    visitors: Annotated[str, typer.Option(help="Numbers to compare.")] = "10000,100000,1000000",
+    interactions: Annotated[int, typer.Option(min=1, max=50, help="Of each visitor.")] = 10,
+    runs: Annotated[int, typer.Option(min=1, max=20, help="Runs of each; medians count.")] = 3,
+    events: Annotated[int, typer.Option(min=1000, help="Events a run.")] = 50_000,
+) -> None:
+    """Measure CPU an event, memory a visitor and recovery, at more and more visitors."""
+    from stream.bench.growth import Load, run_bench_growth
+
+    load_ = Load(_counts(visitors, "--visitors"), interactions, events)
+    raise typer.Exit(run_bench_growth(report=report, load=load_, runs=runs))
+
+
+@bench_app.command("workers")
+def bench_workers(
+    report: Report = None,
+    workers: Annotated[str, typer.Option(help="Numbers to compare, 4 at most.")] = "1,2,4",
+    runs: Annotated[int, typer.Option(min=1, max=20, help="Runs of each; medians count.")] = 3,
+    events: Annotated[int, typer.Option(min=1000, help="Events a run.")] = 200_000,
+) -> None:
+    """Measure the CPU that the same events take with more and more workers."""
+    from stream.bench.workers import run_bench_workers
+
+    counts = _counts(workers, "--workers")
+    raise typer.Exit(run_bench_workers(report=report, workers=counts, events=events, runs=runs))
+
+
 @schemas_app.command("write")
 def write_schemas(folder: Folder = Path("schemas")) -> None:
     """Generate the schemas from the types."""
@@ -205,6 +234,13 @@ def _is_pace(speed: str) -> bool:
         return float(speed) > 0
     except ValueError:
         return False
+
+
+def _counts(listed: str, option: str) -> tuple[int, ...]:
+    counts = tuple(int(each) for each in listed.split(",") if each.isdecimal())
+    if not counts or len(counts) != listed.count(",") + 1 or min(counts) < 1:
+        raise typer.BadParameter("numbers above 0, comma-separated", param_hint=option)
+    return counts
 
 
 def _refused(error: StoreStreamError, code: int) -> int:

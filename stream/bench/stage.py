@@ -1,0 +1,150 @@
+"""A broker of its own with our workers on it, and what the system says about their processes."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from stream.bench.contestants import ours
+from stream.demo.reading import Progress
+from stream.errors import PartDied
+from stream.kafka.administration import create_topics
+from stream.local.broker import EmbeddedBroker
+from stream.local.children import free_port
+from stream.settings import Settings
+from stream.topics import EVENTS
+from stream.wanted_topics import wanted_topics
+
+#: A join takes five seconds and more, and recovery its time.
+_READY_TIMEOUT_S = 240.0
+_LOOK_S = 0.25
+#: Ready so often in a row is ready: a group may yet change hands once all have come.
+_LOOKS_READY = 8
+#: Slower than this nothing is waited for.
+_SLOWEST_PER_S = 500
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+#: Which clock of a process: CPUCLOCK_SCHED, user and system time of all its threads. The number is
+#: made as glibc's clock_getcpuclockid makes it (sysdeps/unix/sysv/linux).
+_CPU_CLOCK = 2
+
+
+class MeasuredWorker:
+    """A worker in a process of its own."""
+
+    def __init__(self, settings: Settings, folder: Path, number: int) -> None:
+        """Start it; its log and data go to a folder below *folder*."""
+        self._url = f"http://127.0.0.1:{(port := free_port())}"
+        contestant = ours(settings)
+        environment = {**contestant.environment, "STORESTREAM_METRICS_PORT": str(port)}
+        worker = replace(contestant, name=f"worker-{number}", environment=environment)
+        self.child = worker.start(folder / worker.name)
+
+    @property
+    def cpu_s(self) -> float:
+        """CPU seconds so far, to the nanosecond."""
+        return time.clock_gettime(~self.child.pid << 3 | _CPU_CLOCK)
+
+    @property
+    def resident_bytes(self) -> int:
+        """Memory that it has now."""
+        pages = Path(f"/proc/{self.child.pid}/statm").read_text(encoding="ascii").split()[1]
+        return int(pages) * _PAGE_BYTES
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether its partitions are recovered.
+
+        Raises:
+            PartDied: It has ended.
+        """
+        self.check()
+        try:
+            with urllib.request.urlopen(f"{self._url}/ready", timeout=5) as answer:  # noqa: S310 - our own loopback address
+                return bool(answer.status == 200)
+        except (urllib.error.URLError, OSError):
+            return False
+
+    def metrics(self, label: str) -> Mapping[str, float]:
+        """Return its metrics that have *label* among the values of their labels, by name."""
+        with urllib.request.urlopen(f"{self._url}/metrics", timeout=10) as answer:  # noqa: S310 - our own loopback address
+            text = answer.read().decode()
+        return {
+            sample.name: sample.value
+            for family in text_string_to_metric_families(text)
+            for sample in family.samples
+            if label in sample.labels.values()
+        }
+
+    def check(self) -> None:
+        """Raise ``PartDied`` where it has ended."""
+        if not self.child.alive:
+            raise PartDied(f"{self.child.name} has ended: {self.child.tail(20)}")
+
+
+@contextmanager
+def stage() -> Iterator[tuple[Settings, Path]]:
+    """An embedded broker with our topics, and a folder for its workers' logs."""
+    with tempfile.TemporaryDirectory(prefix="storestream-bench-") as name:
+        folder = Path(name)
+        broker = EmbeddedBroker(folder)
+        broker.start()
+        try:
+            settings = Settings(bootstrap_servers=broker.bootstrap)
+            create_topics(settings.bootstrap, wanted_topics(settings))
+            yield settings, folder
+        finally:
+            broker.stop()
+
+
+@contextmanager
+def working(settings: Settings, folder: Path, n_workers: int) -> Iterator[list[MeasuredWorker]]:
+    """Workers with recovered partitions, each at least one; stopped at the end.
+
+    Raises:
+        PartDied: One ended, or they were not ready in time.
+    """
+    with ExitStack() as stack:
+        workers = []
+        for number in range(n_workers):
+            worker = MeasuredWorker(settings, folder, number)
+            stack.callback(worker.child.stop, timeout_s=15)
+            workers.append(worker)
+        _wait_ready(workers)
+        yield workers
+
+
+def wait_committed(settings: Settings, workers: Sequence[MeasuredWorker], n_events: int) -> None:
+    """Return when *n_events* are answered and committed, counted from the topic's beginning.
+
+    Raises:
+        PartDied: A worker ended, or they were too slow to wait for.
+    """
+    deadline = time.monotonic() + 60 + n_events / _SLOWEST_PER_S
+    progress = Progress(settings.bootstrap[0], settings.group_id)
+    try:
+        while progress.committed().get(EVENTS.name, 0) < n_events:
+            for worker in workers:
+                worker.check()
+            if time.monotonic() > deadline:
+                raise PartDied(f"{n_events} events were not answered in time")
+            time.sleep(_LOOK_S)
+    finally:
+        progress.close()
+
+
+def _wait_ready(workers: Sequence[MeasuredWorker]) -> None:
+    deadline, n_looks = time.monotonic() + _READY_TIMEOUT_S, 0
+    while n_looks < _LOOKS_READY:
+        n_looks = n_looks + 1 if all(worker.is_ready for worker in workers) else 0
+        if time.monotonic() > deadline:
+            raise PartDied(f"{len(workers)} workers were not ready in {_READY_TIMEOUT_S} s")
+        time.sleep(_LOOK_S)

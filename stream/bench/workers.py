@@ -1,0 +1,130 @@
+"""``storestream bench workers``: whether more workers make an event dearer."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+
+from rich.console import Console
+from rich.table import Table
+
+from stream.bench.measuring import N_VISITORS
+from stream.bench.seeding import publish, shelf, views
+from stream.bench.stage import MeasuredWorker, stage, wait_committed, working
+from stream.demo.report import machine, write_report
+from stream.settings import Settings
+
+_N_WARM_UP = 5_000
+_IDLE_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What one run cost, over all workers.
+
+    Attributes:
+        idle_share: Of a core, what the workers together take while nothing happens.
+    """
+
+    cpu_us_per_event: float
+    idle_share: float
+
+
+Found = Mapping[int, Sequence[Shared]]
+
+
+def run_bench_workers(
+    *, report: Path | None, workers: Sequence[int], events: int, runs: int
+) -> int:
+    """Run each number of workers in turn, *runs* times; return 0.
+
+    Raises:
+        PartDied: A worker ended, or was too slow to wait for.
+    """
+    console = Console(highlight=False)
+    found: dict[int, list[Shared]] = {n_workers: [] for n_workers in workers}
+    for number in range(1, runs + 1):
+        for n_workers, shared in found.items():
+            shared.append(_measure(n_workers, events, seed=number))
+            console.print(f"run {number} of {runs}, workers {n_workers}: {_said(shared[-1])}")
+    console.print(_table(found))
+    if report is not None:
+        write_report(_report(found, events), report)
+    return 0
+
+
+def _measure(n_workers: int, n_events: int, *, seed: int) -> Shared:
+    with stage() as (settings, folder):
+        asyncio.run(publish(settings, shelf(settings.partitions)))
+        with working(settings, folder, n_workers) as workers:
+            idle_share = _idle_share(workers)
+            cpu_s = _cpu_s(settings, workers, n_events, seed=seed)
+    return Shared(cpu_s / n_events * 1e6, idle_share)
+
+
+def _idle_share(workers: Sequence[MeasuredWorker]) -> float:
+    before_s, started = _total(workers), time.monotonic()
+    time.sleep(_IDLE_S)
+    return (_total(workers) - before_s) / (time.monotonic() - started)
+
+
+def _cpu_s(
+    settings: Settings, workers: Sequence[MeasuredWorker], n_events: int, *, seed: int
+) -> float:
+    """Return the CPU time that the events took after the first few; all are there at once."""
+    n_all = _N_WARM_UP + n_events
+    events = list(views(n_all, N_VISITORS, settings.partitions, seed=seed))
+    asyncio.run(publish(settings, events[:_N_WARM_UP]))
+    wait_committed(settings, workers, _N_WARM_UP)
+    before_s = _total(workers)
+    asyncio.run(publish(settings, events[_N_WARM_UP:]))
+    wait_committed(settings, workers, n_all)
+    return _total(workers) - before_s
+
+
+def _total(workers: Sequence[MeasuredWorker]) -> float:
+    return sum(worker.cpu_s for worker in workers)
+
+
+def medians(runs: Sequence[Shared]) -> Shared:
+    """Return the median of each figure by itself."""
+    cpu = median([run.cpu_us_per_event for run in runs])
+    return Shared(cpu, median([run.idle_share for run in runs]))
+
+
+def spread(found: Found) -> float:
+    """How much dearer an event is with the dearest number of workers than with the cheapest."""
+    each = [medians(runs).cpu_us_per_event for runs in found.values()]
+    return max(each) / min(each) - 1
+
+
+def _table(found: Found) -> Table:
+    headings = ("workers", "CPU µs/event (median)", "each run", "idle, % of a core")
+    table = Table(*headings, title="The same events, by more workers")
+    for n_workers, runs in found.items():
+        middle = medians(runs)
+        each = ", ".join(f"{run.cpu_us_per_event:.1f}" for run in runs)
+        idle = f"{middle.idle_share:.1%}"
+        table.add_row(str(n_workers), f"{middle.cpu_us_per_event:.1f}", each, idle)
+    table.add_row("spread", f"{spread(found):.1%}", "", "")
+    return table
+
+
+def _said(shared: Shared) -> str:
+    return f"{shared.cpu_us_per_event:.1f} µs/event, idle {shared.idle_share:.1%} of a core"
+
+
+def _report(found: Found, n_events: int) -> dict[str, object]:
+    return {
+        "events": n_events,
+        "workers": {
+            str(n_workers): {**asdict(medians(runs)), "runs": [asdict(run) for run in runs]}
+            for n_workers, runs in found.items()
+        },
+        "spread": round(spread(found), 4),
+        "machine": machine(),
+    }
