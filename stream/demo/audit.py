@@ -9,13 +9,13 @@ without one, even when folded; and an order counts as lost when one of its lines
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import msgspec
 
 from stream.demo.ledger import Chunk, PartitionBook, percentiles
-from stream.domain.applied import EVENTS_TOPIC, ORDERS_TOPIC, STOCK_LEVELS_TOPIC, Applied
+from stream.domain.applied import EVENTS_TOPIC, ORDERS_TOPIC, STOCK_LEVELS_TOPIC
 from stream.domain.events import StockMovement
 from stream.domain.outputs import Recommendation, StockAlert
 from stream.state import products as stored_products
@@ -88,6 +88,7 @@ class Audit:
                 self.books[topic.name, partition] = PartitionBook()
         self.outputs = Outputs()
         self._state: dict[str, dict[bytes, bytes]] = {}
+        self._expired: list[tuple[str, bytes, bytes]] = []
         self._moved: set[tuple[int, int, int]] = set()
         self._seen_alerts: set[tuple[str, int]] = set()
 
@@ -152,9 +153,12 @@ class Audit:
         for record in chunk.records:
             if record.key is not None and record.value is not None:
                 state[record.key] = record.value
-            else:
-                # Expired by its time to live: what was folded before stays folded.
-                self.outputs.expired += 1
+                continue
+            # Expired by its time to live: what was folded before stays folded, also when the key
+            # comes back and begins anew.
+            self.outputs.expired += 1
+            if (value := state.pop(record.key or b"", None)) is not None:
+                self._expired.append((chunk.topic, record.key or b"", value))
 
     def _take_dead_letters(self, chunk: Chunk) -> None:
         for record in chunk.records:
@@ -186,20 +190,23 @@ class Audit:
         """Last offset folded by topic-partition and key; last order line by partition, product."""
         folded: dict[TP, dict[bytes, int]] = {}
         moved: dict[tuple[int, str], tuple[int, int]] = {}
-
-        def note(key: bytes, applied: Iterable[Applied]) -> None:
+        for topic, key, value in [*self._expired, *self._kept()]:
+            if topic == SESSIONS_CHANGELOG.name:
+                applied = stored_sessions.load(value).applied
+            else:
+                product = stored_products.load(value)
+                applied = product.applied
+                for origin in product.origins:
+                    place = origin.partition, product.product_id
+                    moved[place] = max(moved.get(place, (-1, -1)), (origin.offset, origin.line))
             for mark in applied:
-                at = _NAMES[mark.topic], mark.partition
-                folded.setdefault(at, {})[key] = mark.offset
-
-        for key, value in self._state.get(SESSIONS_CHANGELOG.name, {}).items():
-            note(key, stored_sessions.load(value).applied)
-        for key, value in self._state.get(PRODUCTS_CHANGELOG.name, {}).items():
-            product = stored_products.load(value)
-            note(key, product.applied)
-            for origin in product.origins:
-                moved[origin.partition, product.product_id] = (origin.offset, origin.line)
+                offsets = folded.setdefault((_NAMES[mark.topic], mark.partition), {})
+                offsets[key] = max(offsets.get(key, -1), mark.offset)
         return folded, moved
+
+    def _kept(self) -> Iterator[tuple[str, bytes, bytes]]:
+        for topic, values in self._state.items():
+            yield from ((topic, key, value) for key, value in values.items())
 
     def _unmoved(
         self, at: TP, book: PartitionBook, moved_upto: Mapping[tuple[int, str], tuple[int, int]]

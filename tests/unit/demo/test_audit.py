@@ -228,6 +228,20 @@ def test_state_that_expired_was_folded_before() -> None:
     assert audit.outputs.expired == 1
 
 
+def test_product_that_expired_and_came_back_was_folded_before() -> None:
+    order = make_order("p")
+    audit = make_audit(order, topic=ORDERS.name)
+    answer(audit, make_answer(0, 0, topic=ORDERS.name))
+    fold(audit, [(order, Source(1, 0, 1, 0))])
+    move(audit, "p", line=0)
+
+    audit.take(Chunk(PRODUCTS_CHANGELOG.name, 0, [Record(1, 3000, b"p", None)]))
+    level = StockLevelSet(event_id="l", occurred_at_ms=1, product_id="p", on_hand=3)
+    store(audit, apply_level(Product("p"), level, Source(2, 0, 1, 0)))
+
+    assert audit.lost() == NOTHING
+
+
 def test_output_that_is_no_recommendation_is_counted_as_invalid() -> None:
     audit = make_audit()
 
