@@ -12,11 +12,22 @@ from contextlib import contextmanager
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import KafkaAdminClient
+from kafka.errors import (
+    CoordinatorLoadInProgressError,
+    CoordinatorNotAvailableError,
+    NotCoordinatorError,
+)
 
 from stream.demo.ledger import Chunk
 
 _POLL_MS = 200
 _FETCH_WAIT_MS = 20
+#: As Apache Kafka answers until it has made the topic of the offsets, for its first group.
+_NO_COORDINATOR = (
+    CoordinatorLoadInProgressError,
+    CoordinatorNotAvailableError,
+    NotCoordinatorError,
+)
 
 
 class TopicsReader:
@@ -90,8 +101,14 @@ class Progress:
         self._admin = KafkaAdminClient(bootstrap_servers=bootstrap)
 
     def committed(self) -> dict[str, int]:
-        """Records completed and committed, by topic, over all its partitions."""
-        offsets = self._admin.list_group_offsets(self._group_id)[self._group_id]
+        """Records completed and committed, by topic, over all its partitions.
+
+        While the broker has no coordinator for the group, nothing is known of it.
+        """
+        try:
+            offsets = self._admin.list_group_offsets(self._group_id)[self._group_id]
+        except _NO_COORDINATOR:
+            return {}
         found: dict[str, int] = {}
         for at, committed in offsets.items():
             found[at.topic] = found.get(at.topic, 0) + max(0, committed.offset)
