@@ -10,12 +10,14 @@ import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
+from statistics import mean
 
 from prometheus_client.parser import text_string_to_metric_families
 
 from stream.bench.contestants import ours
-from stream.demo.reading import Progress
+from stream.demo.reading import Progress, TopicsReader
 from stream.errors import PartDied
 from stream.kafka.administration import create_topics
 from stream.local.broker import EmbeddedBroker
@@ -31,6 +33,8 @@ _LOOK_S = 0.25
 _LOOKS_READY = 8
 #: Slower than this nothing is waited for.
 _SLOWEST_PER_S = 500
+#: Each brings up to 5,000 records of a partition.
+_N_POLLS = 8
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 #: Which clock of a process: CPUCLOCK_SCHED, user and system time of all its threads. The number is
 #: made as glibc's clock_getcpuclockid makes it (sysdeps/unix/sysv/linux).
@@ -139,6 +143,13 @@ def wait_committed(settings: Settings, workers: Sequence[MeasuredWorker], n_even
             time.sleep(_LOOK_S)
     finally:
         progress.close()
+
+
+def record_bytes(settings: Settings, topic: str) -> float:
+    """Return the size of a record's key and value in *topic*, on average over the first polls."""
+    reader = TopicsReader(settings.bootstrap[0], {topic: settings.partitions})
+    polled = [record for chunk in islice(reader.rest(), _N_POLLS) for record in chunk.records]
+    return mean(len(record.key or b"") + len(record.value or b"") for record in polled)
 
 
 def _wait_ready(workers: Sequence[MeasuredWorker]) -> None:

@@ -14,9 +14,10 @@ from rich.table import Table
 
 from stream.bench.measuring import N_VISITORS
 from stream.bench.seeding import publish, shelf, views
-from stream.bench.stage import MeasuredWorker, stage, wait_committed, working
+from stream.bench.stage import MeasuredWorker, record_bytes, stage, wait_committed, working
 from stream.demo.report import machine, write_report
 from stream.settings import Settings
+from stream.topics import EVENTS, RECOMMENDATIONS, SESSIONS_CHANGELOG
 
 _N_WARM_UP = 5_000
 _IDLE_S = 5.0
@@ -28,10 +29,12 @@ class Shared:
 
     Attributes:
         idle_share: Of a core, what the workers together take while nothing happens.
+        record_bytes: Key and value of a record, by topic.
     """
 
     cpu_us_per_event: float
     idle_share: float
+    record_bytes: Mapping[str, float]
 
 
 Found = Mapping[int, Sequence[Shared]]
@@ -63,7 +66,9 @@ def _measure(n_workers: int, n_events: int, *, seed: int) -> Shared:
         with working(settings, folder, n_workers) as workers:
             idle_share = _idle_share(workers)
             cpu_s = _cpu_s(settings, workers, n_events, seed=seed)
-    return Shared(cpu_s / n_events * 1e6, idle_share)
+        topics = EVENTS.name, SESSIONS_CHANGELOG.name, RECOMMENDATIONS.name
+        sizes = {topic: round(record_bytes(settings, topic), 1) for topic in topics}
+    return Shared(cpu_s / n_events * 1e6, idle_share, sizes)
 
 
 def _idle_share(workers: Sequence[MeasuredWorker]) -> float:
@@ -90,26 +95,26 @@ def _total(workers: Sequence[MeasuredWorker]) -> float:
     return sum(worker.cpu_s for worker in workers)
 
 
-def medians(runs: Sequence[Shared]) -> Shared:
-    """Return the median of each figure by itself."""
-    cpu = median([run.cpu_us_per_event for run in runs])
-    return Shared(cpu, median([run.idle_share for run in runs]))
-
-
 def spread(found: Found) -> float:
     """How much dearer an event is with the dearest number of workers than with the cheapest."""
-    each = [medians(runs).cpu_us_per_event for runs in found.values()]
+    each = [_cpu(runs) for runs in found.values()]
     return max(each) / min(each) - 1
+
+
+def _cpu(runs: Sequence[Shared]) -> float:
+    return median([run.cpu_us_per_event for run in runs])
+
+
+def _idle(runs: Sequence[Shared]) -> float:
+    return median([run.idle_share for run in runs])
 
 
 def _table(found: Found) -> Table:
     headings = ("workers", "CPU µs/event (median)", "each run", "idle, % of a core")
     table = Table(*headings, title="The same events, by more workers")
     for n_workers, runs in found.items():
-        middle = medians(runs)
         each = ", ".join(f"{run.cpu_us_per_event:.1f}" for run in runs)
-        idle = f"{middle.idle_share:.1%}"
-        table.add_row(str(n_workers), f"{middle.cpu_us_per_event:.1f}", each, idle)
+        table.add_row(str(n_workers), f"{_cpu(runs):.1f}", each, f"{_idle(runs):.1%}")
     table.add_row("spread", f"{spread(found):.1%}", "", "")
     return table
 
@@ -122,7 +127,11 @@ def _report(found: Found, n_events: int) -> dict[str, object]:
     return {
         "events": n_events,
         "workers": {
-            str(n_workers): {**asdict(medians(runs)), "runs": [asdict(run) for run in runs]}
+            str(n_workers): {
+                "cpu_us_per_event": round(_cpu(runs), 2),
+                "idle_share": round(_idle(runs), 4),
+                "runs": [asdict(run) for run in runs],
+            }
             for n_workers, runs in found.items()
         },
         "spread": round(spread(found), 4),

@@ -11,6 +11,10 @@ def cost(cpu_us_per_event: float) -> Cost:
     return Cost(cpu_us_per_event, bytes_per_visitor=600, recovery_s=2, sessions_per_s=50_000)
 
 
+def shared(cpu_us_per_event: float) -> Shared:
+    return Shared(cpu_us_per_event, idle_share=0.03, record_bytes={})
+
+
 def test_ratio_compares_the_medians_of_the_most_visitors_and_the_fewest() -> None:
     costs = {10: [cost(20), cost(100), cost(19)], 1000: [cost(25), cost(24), cost(90)]}
 
@@ -18,6 +22,6 @@ def test_ratio_compares_the_medians_of_the_most_visitors_and_the_fewest() -> Non
 
 
 def test_spread_compares_the_medians_of_the_dearest_and_the_cheapest() -> None:
-    found = {1: [Shared(20, 0), Shared(90, 0), Shared(19, 0)], 2: [Shared(21, 0)]}
+    found = {1: [shared(20), shared(90), shared(19)], 2: [shared(21)]}
 
     assert workers.spread(found) == pytest.approx(0.05)
