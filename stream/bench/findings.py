@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from statistics import median
 
 from rich.table import Table
+from rich.text import Text
 
 from stream.bench.measuring import Measured
 
@@ -76,6 +77,7 @@ def report_of(
                 "runs": rates(runs),
                 "answers": [run.n_answers for run in runs],
                 "covered": [run.n_covered for run in runs],
+                "at_first_timestamp": [run.n_first for run in runs],
                 "answer_bytes": [round(run.answer_bytes, 1) for run in runs],
             }
             for name, runs in found.results.items()
@@ -101,7 +103,7 @@ def table(found: Findings) -> Table:
             name,
             "-" if rate is None else f"{rate:,.0f}",
             "" if times is None else f"{times:,.2f} x",
-            found.skipped.get(name) or _first_line(found.failed.get(name)) or each,
+            Text(found.skipped.get(name) or _first_line(found.failed.get(name)) or each),
         )
     return shown
 

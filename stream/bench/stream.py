@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
+from importlib import metadata
 from pathlib import Path
 
 import msgspec
@@ -46,8 +47,7 @@ def run_bench_stream(
                     console.print(_run(bench, contestant, number, found))
     console.print(table(found))
     if report is not None:
-        versions = peer_environment.pinned(REQUIREMENTS.read_text())
-        write_report(report_of(found, versions=versions, machine=machine()), report)
+        write_report(report_of(found, versions=_versions(), machine=machine()), report)
     for name, reason in found.failed.items():
         console.print(f"{name} failed: {reason}", markup=False)
     return 1 if found.failed else 0
@@ -72,6 +72,11 @@ def _python(peers: tuple[Peer, ...], found: Findings, say: Say) -> Path | None:
     except LocalPartMissing as error:
         found.skipped.update(dict.fromkeys(needy, f"skipped: {error}"))
         return None
+
+
+def _versions() -> dict[str, str]:
+    theirs = peer_environment.pinned(REQUIREMENTS.read_text())
+    return {**theirs, "faust-streaming": metadata.version("faust-streaming")}
 
 
 def _run(bench: Bench, contestant: Contestant, number: int, found: Findings) -> str:

@@ -53,6 +53,7 @@ def test_report_has_runs_and_reasons() -> None:
             "runs": [2_000.0, 1_000.0],
             "answers": [1_000, 1_000],
             "covered": [1_000, 1_000],
+            "at_first_timestamp": [0, 0],
             "answer_bytes": [0.0, 0.0],
         }
     }
@@ -64,11 +65,11 @@ def test_report_has_runs_and_reasons() -> None:
 
 def test_table_names_who_did_not_come_through() -> None:
     found = make_findings(storestream=[make_run()])
-    found.failed["bytewax"] = "round 1: it ended with code 1:\nmany\nlines"
+    found.failed["bytewax"] = "round 1: it ended with code [1]:\nmany\nlines"
     console = Console(width=120, file=io.StringIO(), record=True)
 
     console.print(table(found))
 
     shown = console.export_text()
-    assert "failed: round 1: it ended with code 1:" in shown
+    assert "failed: round 1: it ended with code [1]:" in shown
     assert "many" not in shown
