@@ -11,6 +11,7 @@ from statistics import median
 from rich.console import Console
 from rich.table import Table
 
+from stream.bench.curves import Panel, drawn
 from stream.bench.seeding import publish, shelf, stored_sessions, views
 from stream.bench.stage import MeasuredWorker, stage, wait_committed, working
 from stream.demo.report import machine, write_report
@@ -49,7 +50,7 @@ Costs = Mapping[int, Sequence[Cost]]
 
 
 def run_bench_growth(*, report: Path | None, load: Load, runs: int) -> int:
-    """Run each number of visitors in turn, *runs* times; return 0.
+    """Run each number of visitors in turn, *runs* times; return 0. Plots go beside the report.
 
     Raises:
         PartDied: A worker ended, or did other work than it was given.
@@ -65,6 +66,7 @@ def run_bench_growth(*, report: Path | None, load: Load, runs: int) -> int:
     console.print(_table(costs))
     if report is not None:
         write_report(_report(costs, load), report)
+        report.with_suffix(".svg").write_text(_plots(costs), encoding="utf-8")
     return 0
 
 
@@ -163,6 +165,24 @@ def _report(costs: Costs, load: Load) -> dict[str, object]:
         "cpu_ratio": round(cpu_ratio(costs), 3),
         "machine": machine(),
     }
+
+
+def _plots(costs: Costs) -> str:
+    titles = {
+        "cpu_us_per_event": "CPU µs/event, by visitors",
+        "bytes_per_visitor": "bytes/visitor, by visitors",
+        "sessions_per_s": "sessions/s recovered, by visitors",
+    }
+    return drawn(
+        [
+            Panel(
+                title,
+                {n: [asdict(cost)[name] for cost in found] for n, found in costs.items()},
+                {n: asdict(medians(found))[name] for n, found in costs.items()},
+            )
+            for name, title in titles.items()
+        ]
+    )
 
 
 def _rounded(cost: Cost) -> dict[str, object]:
