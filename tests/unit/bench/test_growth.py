@@ -21,7 +21,8 @@ def test_ratio_compares_the_medians_of_the_most_visitors_and_the_fewest() -> Non
     assert growth.cpu_ratio(costs) == pytest.approx(25 / 20)
 
 
-def test_spread_compares_the_medians_of_the_dearest_and_the_cheapest() -> None:
+def test_spread_compares_the_dearest_with_the_cheapest() -> None:
     found = {1: [shared(20), shared(90), shared(19)], 2: [shared(21)]}
 
-    assert workers.spread(found) == pytest.approx(0.05)
+    assert workers.spread(found, workers.middle) == pytest.approx(0.05)
+    assert workers.spread(found, workers.least) == pytest.approx(21 / 19 - 1)
