@@ -226,7 +226,8 @@ async def test_second_worker_joining_under_load_loses_and_repeats_nothing(
     bootstrap: str, tmp_path: Path
 ) -> None:
     topic = await make_topic(bootstrap)
-    first, second = Collected(), Collected()
+    taken = asyncio.Condition()  # one for both: either may be the one to take the last record
+    first, second = Collected(taken=taken), Collected(taken=taken)
     apps = [
         make_app(bootstrap, tmp_path / str(n), topic, collected, max_chunk_records=100)
         for n, collected in enumerate([first, second])
