@@ -38,7 +38,6 @@ class Broker(StrEnum):
     """Where a benchmark runs: the embedded broker, Apache Kafka itself, or the settings' broker."""
 
     TANSU = "tansu"
-    EMBEDDED = "embedded"
     KAFKA = "kafka"
     SETTINGS = "settings"
 
@@ -166,7 +165,7 @@ def check_topics(settings: SettingsFile = None) -> None:
 @bench_app.command("stream")
 def bench_stream(
     report: Report = None,
-    broker: Annotated[Broker, typer.Option(help="embedded is tansu.")] = Broker.TANSU,
+    broker: Annotated[Broker, typer.Option(help="Which broker.")] = Broker.TANSU,
     peers: Annotated[str, typer.Option(help="Comma-separated names.")] = "all",
     runs: Annotated[int, typer.Option(min=1, max=20, help="Runs of each; medians count.")] = 3,
     events: Annotated[int, typer.Option(min=1000, help="Events a run.")] = 50_000,
@@ -174,9 +173,8 @@ def bench_stream(
     """Compare our throughput without inference with others' at the same work."""
     from stream.bench.stream import run_bench_stream
 
-    where = Broker.TANSU if broker is Broker.EMBEDDED else broker
     code = run_bench_stream(
-        report=report, broker=where.value, peers=peers, runs=runs, events=events
+        report=report, broker=broker.value, peers=peers, runs=runs, events=events
     )
     raise typer.Exit(code)
 

@@ -12,15 +12,11 @@ from rich.console import Console
 from rich.table import Table
 
 from stream.bench.curves import Panel, drawn
-from stream.bench.seeding import publish, shelf, stored_sessions, views
-from stream.bench.stage import MeasuredWorker, stage, wait_committed, working
+from stream.bench.seeding import publish, shelf, stored_sessions
+from stream.bench.stage import MeasuredWorker, cpu_s_of, stage, working
 from stream.demo.report import machine, write_report
 from stream.errors import PartDied
-from stream.settings import Settings
-from stream.topics import EVENTS, SESSIONS_CHANGELOG
-
-#: Events before the measured ones, so that nothing is done for the first time in those.
-_N_WARM_UP = 5_000
+from stream.topics import SESSIONS_CHANGELOG
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +83,7 @@ def _measure(n_visitors: int, load: Load, empty_bytes: int, *, seed: int) -> Cos
         with working(settings, folder, 1) as (worker,):
             n_bytes = worker.resident_bytes - empty_bytes
             recovery_s = _recovery_s(worker, n_visitors)
-            cpu_s = _cpu_s(settings, worker, n_visitors, load.n_events, seed=seed)
+            cpu_s = cpu_s_of(settings, [worker], load.n_events, n_visitors=n_visitors, seed=seed)
     return Cost(
         cpu_us_per_event=cpu_s / load.n_events * 1e6,
         bytes_per_visitor=n_bytes / n_visitors,
@@ -102,23 +98,6 @@ def _recovery_s(worker: MeasuredWorker, n_visitors: int) -> float:
     if n_recovered != n_visitors:
         raise PartDied(f"the worker recovered {n_recovered:.0f} of {n_visitors} sessions")
     return said["stream_recovery_seconds"]
-
-
-def _cpu_s(
-    settings: Settings, worker: MeasuredWorker, n_visitors: int, n_events: int, *, seed: int
-) -> float:
-    """Return the CPU time that the events took after the first few."""
-    n_all = _N_WARM_UP + n_events
-    events = list(views(n_all, n_visitors, settings.partitions, seed=seed))
-    asyncio.run(publish(settings, events[:_N_WARM_UP]))
-    wait_committed(settings, [worker], _N_WARM_UP)
-    before_s = worker.cpu_s
-    asyncio.run(publish(settings, events[_N_WARM_UP:]))
-    wait_committed(settings, [worker], n_all)
-    after_s = worker.cpu_s
-    if worker.metrics(EVENTS.name).get("stream_repeated_records_total"):
-        raise PartDied("the worker took new events for repeated ones")
-    return after_s - before_s
 
 
 def medians(costs: Sequence[Cost]) -> Cost:

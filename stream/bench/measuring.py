@@ -6,28 +6,24 @@ import asyncio
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 import msgspec
 
 from stream.bench.contestants import Contestant
+from stream.bench.seeding import N_PRODUCTS, N_VISITORS, publish, shelf
 from stream.codec import encode
 from stream.demo.reading import Progress, TopicsReader
 from stream.domain.events import ProductViewed
-from stream.domain.outputs import ProductState, Recommendation
+from stream.domain.outputs import Recommendation
 from stream.errors import PartDied
 from stream.kafka.administration import Topic, create_topics
 from stream.kafka.partitioning import partition_of
-from stream.kafka.producer import BulkProducer
 from stream.kafka.records import InRecord, OutRecord
 from stream.local.children import Child
 from stream.settings import Settings
-from stream.topics import PRODUCT_STATE
 
-N_VISITORS = 2_000
-N_PRODUCTS = 5_000
-N_TRENDING = 100
-_CHUNK = 5_000
 _decode = msgspec.json.Decoder(Recommendation).decode
 _LOOK_S = 0.5
 _START_TIMEOUT_S = 90.0
@@ -77,7 +73,9 @@ class Bench:
         answers = TopicsReader(self._bootstrap, {contestant.answers: self._settings.partitions})
         for _ in answers.rest(_patience_s(number * n_events)):
             pass
-        asyncio.run(self._fill(contestant.events, n_events, number))
+        n_partitions = self._settings.partitions
+        views = _views(contestant.events, n_events, number, n_partitions)
+        asyncio.run(publish(self._settings, chain(shelf(n_partitions), views)))
         self._n_done[contestant.events] = self._n_done.get(contestant.events, 0) + n_events
         child = contestant.start(self._log_folder)
         try:
@@ -87,28 +85,18 @@ class Bench:
         chunks = answers.rest(_patience_s(n_events))
         return _measured([record for chunk in chunks for record in chunk.records])
 
-    async def _fill(self, topic: str, n_events: int, number: int) -> None:
-        producer = BulkProducer([self._bootstrap], client_id="storestream-bench")
-        await producer.start()
-        try:
-            await producer.publish(_trending(self._settings.partitions))
-            records = _views(topic, n_events, number, self._settings.partitions)
-            while chunk := [record for _, record in zip(range(_CHUNK), records, strict=False)]:
-                await producer.publish(chunk)
-        finally:
-            await producer.stop()
-
     def _wait(self, contestant: Contestant, child: Child, n_events: int) -> None:
         deadline = time.monotonic() + _patience_s(n_events)
         progress = Progress(self._bootstrap, contestant.group_id)
         try:
             while not self._is_through(contestant, child, progress):
-                if child.returncode is not None:
+                if not child.alive:
                     raise PartDied(f"it ended with code {child.returncode}:\n{child.tail(20)}")
                 if time.monotonic() > deadline:
                     patience_s = _patience_s(n_events)
                     raise PartDied(f"it was not through in {patience_s:,.0f} s:\n{child.tail(20)}")
-                time.sleep(_LOOK_S)
+                # A commit is no event for those who ask for it; the contestant's end is.
+                child.ends_within(_LOOK_S)
         finally:
             progress.close()
 
@@ -151,19 +139,6 @@ def _stamped_by_broker(contestant: Contestant) -> list[Topic]:
         if topic.name == contestant.answers
         else topic
         for topic in contestant.topics
-    ]
-
-
-def _trending(n_partitions: int) -> list[OutRecord]:
-    """What our answers are filled with, ten products each as the peer's."""
-    states = [
-        ProductState(product_id=str(number), sold_out=False, units_7d=N_TRENDING - number)
-        for number in range(N_TRENDING)
-    ]
-    return [
-        OutRecord(PRODUCT_STATE.name, partition_of(key, n_partitions), key, encode(state))
-        for state in states
-        for key in (state.product_id.encode(),)
     ]
 
 

@@ -7,7 +7,6 @@ from functools import cache
 from itertools import islice
 from random import Random
 
-from stream.bench.measuring import N_PRODUCTS, N_TRENDING
 from stream.codec import encode
 from stream.domain.applied import EVENTS_TOPIC, Source
 from stream.domain.events import ProductViewed
@@ -20,6 +19,9 @@ from stream.settings import Settings
 from stream.state import sessions
 from stream.topics import EVENTS, PRODUCT_STATE, SESSIONS_CHANGELOG
 
+N_VISITORS = 2_000
+N_PRODUCTS = 5_000
+N_TRENDING = 100
 #: Different sessions in a partition; a visitor's is one of them, in bytes of her own.
 _N_KINDS = 64
 #: Of a topic that was there before this one: the offsets folded then say nothing about now.

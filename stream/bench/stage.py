@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import tempfile
 import time
@@ -17,6 +18,7 @@ from statistics import mean
 from prometheus_client.parser import text_string_to_metric_families
 
 from stream.bench.contestants import ours
+from stream.bench.seeding import publish, views
 from stream.demo.reading import Progress, TopicsReader
 from stream.errors import PartDied
 from stream.kafka.administration import create_topics
@@ -29,6 +31,8 @@ from stream.wanted_topics import wanted_topics
 #: A join takes five seconds and more, and recovery its time.
 _READY_TIMEOUT_S = 240.0
 _LOOK_S = 0.25
+#: Events before the measured ones, so that nothing is done for the first time in those.
+_N_WARM_UP = 5_000
 #: Ready so often in a row is ready: a group may yet change hands once all have come.
 _LOOKS_READY = 8
 #: Slower than this nothing is waited for.
@@ -88,9 +92,9 @@ class MeasuredWorker:
             if label in sample.labels.values()
         }
 
-    def check(self) -> None:
-        """Raise ``PartDied`` where it has ended."""
-        if not self.child.alive:
+    def check(self, within_s: float = 0.0) -> None:
+        """Raise ``PartDied`` where it has ended, or does so *within_s*."""
+        if self.child.ends_within(within_s):
             raise PartDied(f"{self.child.name} has ended: {self.child.tail(20)}")
 
 
@@ -136,13 +140,47 @@ def wait_committed(settings: Settings, workers: Sequence[MeasuredWorker], n_even
     progress = Progress(settings.bootstrap[0], settings.group_id)
     try:
         while progress.committed().get(EVENTS.name, 0) < n_events:
-            for worker in workers:
-                worker.check()
             if time.monotonic() > deadline:
                 raise PartDied(f"{n_events} events were not answered in time")
-            time.sleep(_LOOK_S)
+            let_pass(_LOOK_S, workers)
     finally:
         progress.close()
+
+
+def let_pass(seconds: float, workers: Sequence[MeasuredWorker]) -> None:
+    """Return after *seconds*: neither a commit nor readiness tells of itself, but an end does.
+
+    Raises:
+        PartDied: A worker ended.
+    """
+    for worker in workers:
+        worker.check(within_s=seconds / len(workers))
+
+
+def cpu_s_of(
+    settings: Settings,
+    workers: Sequence[MeasuredWorker],
+    n_events: int,
+    *,
+    n_visitors: int,
+    seed: int,
+) -> float:
+    """Return the CPU time that *n_events* took, after the first few and over all workers.
+
+    Raises:
+        PartDied: A worker ended, was too slow to wait for, or did other work than it was given.
+    """
+    n_all = _N_WARM_UP + n_events
+    events = list(views(n_all, n_visitors, settings.partitions, seed=seed))
+    asyncio.run(publish(settings, events[:_N_WARM_UP]))
+    wait_committed(settings, workers, _N_WARM_UP)
+    before_s = sum(worker.cpu_s for worker in workers)
+    asyncio.run(publish(settings, events[_N_WARM_UP:]))
+    wait_committed(settings, workers, n_all)
+    after_s = sum(worker.cpu_s for worker in workers)
+    if any(worker.metrics(EVENTS.name).get("stream_repeated_records_total") for worker in workers):
+        raise PartDied("a worker took new events for repeated ones")
+    return after_s - before_s
 
 
 def record_bytes(settings: Settings, topic: str) -> float:
@@ -158,4 +196,4 @@ def _wait_ready(workers: Sequence[MeasuredWorker]) -> None:
         n_looks = n_looks + 1 if all(worker.is_ready for worker in workers) else 0
         if time.monotonic() > deadline:
             raise PartDied(f"{len(workers)} workers were not ready in {_READY_TIMEOUT_S} s")
-        time.sleep(_LOOK_S)
+        let_pass(_LOOK_S, workers)

@@ -37,7 +37,10 @@ def run_bench_stream(
     found = Findings(n_events=events, broker=broker, peers=tuple(peer.name for peer in chosen))
     able = _able(chosen, found)
     python = _python(able, found, console.print)
-    with started(broker) as settings, tempfile.TemporaryDirectory() as folder:
+    with (
+        started(broker) as settings,
+        tempfile.TemporaryDirectory(prefix="storestream-bench-") as folder,
+    ):
         bench = Bench(settings, Path(folder))
         for number in range(runs):
             theirs = [peer.contestant(settings, number, python) for peer in able]

@@ -12,14 +12,18 @@ from statistics import median
 from rich.console import Console
 from rich.table import Table
 
-from stream.bench.measuring import N_VISITORS
-from stream.bench.seeding import publish, shelf, views
-from stream.bench.stage import MeasuredWorker, record_bytes, stage, wait_committed, working
+from stream.bench.seeding import N_VISITORS, publish, shelf
+from stream.bench.stage import (
+    MeasuredWorker,
+    cpu_s_of,
+    let_pass,
+    record_bytes,
+    stage,
+    working,
+)
 from stream.demo.report import machine, write_report
-from stream.settings import Settings
 from stream.topics import EVENTS, RECOMMENDATIONS, SESSIONS_CHANGELOG
 
-_N_WARM_UP = 5_000
 _IDLE_S = 5.0
 
 
@@ -65,7 +69,7 @@ def _measure(n_workers: int, n_events: int, *, seed: int) -> Shared:
         asyncio.run(publish(settings, shelf(settings.partitions)))
         with working(settings, folder, n_workers) as workers:
             idle_share = _idle_share(workers)
-            cpu_s = _cpu_s(settings, workers, n_events, seed=seed)
+            cpu_s = cpu_s_of(settings, workers, n_events, n_visitors=N_VISITORS, seed=seed)
         topics = EVENTS.name, SESSIONS_CHANGELOG.name, RECOMMENDATIONS.name
         sizes = {topic: round(record_bytes(settings, topic), 1) for topic in topics}
     return Shared(cpu_s / n_events * 1e6, idle_share, sizes)
@@ -73,22 +77,8 @@ def _measure(n_workers: int, n_events: int, *, seed: int) -> Shared:
 
 def _idle_share(workers: Sequence[MeasuredWorker]) -> float:
     before_s, started = _total(workers), time.monotonic()
-    time.sleep(_IDLE_S)
+    let_pass(_IDLE_S, workers)
     return (_total(workers) - before_s) / (time.monotonic() - started)
-
-
-def _cpu_s(
-    settings: Settings, workers: Sequence[MeasuredWorker], n_events: int, *, seed: int
-) -> float:
-    """Return the CPU time that the events took after the first few; all are there at once."""
-    n_all = _N_WARM_UP + n_events
-    events = list(views(n_all, N_VISITORS, settings.partitions, seed=seed))
-    asyncio.run(publish(settings, events[:_N_WARM_UP]))
-    wait_committed(settings, workers, _N_WARM_UP)
-    before_s = _total(workers)
-    asyncio.run(publish(settings, events[_N_WARM_UP:]))
-    wait_committed(settings, workers, n_all)
-    return _total(workers) - before_s
 
 
 def _total(workers: Sequence[MeasuredWorker]) -> float:
