@@ -27,6 +27,8 @@ from stream.local.triton import EmbeddedTriton
 
 PREFIX = "storestream-demo-"
 _READY_TIMEOUT_S = 120.0
+#: Readiness is asked for over HTTP; nothing tells of it.
+_POLL_S = 0.1
 
 
 class Parts:
@@ -162,4 +164,4 @@ class Parts:
                 raise PartDied(
                     f"waited {_READY_TIMEOUT_S:.0f} s for {what}; logs: {self._kept_logs}"
                 )
-            time.sleep(0.1)
+            time.sleep(_POLL_S)

@@ -17,6 +17,7 @@ from stream.local.children import Child, free_port
 
 POM = Path(__file__).with_name("apache_kafka_pom.xml")
 JARS = Path("var/apache-kafka")
+_POLL_S = 0.1
 CLUSTER_ID = "c3RvcmVzdHJlYW0tLTAwMQ"
 
 _PROPERTIES = """\
@@ -68,7 +69,7 @@ class ApacheKafka:
         self._child = Child("Apache Kafka", command, log_path=log)
         deadline = time.monotonic() + timeout_s
         while not self._answers():
-            if not self._child.alive or time.monotonic() > deadline:
+            if self._child.ends_within(_POLL_S) or time.monotonic() > deadline:
                 raise LocalPartMissing(f"Apache Kafka does not answer:\n{self._child.tail()}")
 
     def stop(self) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 from stream.errors import LocalPartMissing
 from stream.local.children import Child, free_port
 
+_POLL_S = 0.02
 _ATTEMPTS = 3
 _ELSEWHERE = (
     "Use a broker of your own instead: `docker compose up kafka`, or any Apache Kafka, and set "
@@ -93,7 +94,7 @@ class EmbeddedBroker:
                 return child.alive
             if time.monotonic() > deadline:
                 child.stop(0)
-            time.sleep(0.02)
+            child.ends_within(_POLL_S)
         return False
 
 

@@ -85,6 +85,12 @@ class Child:
     def alive(self) -> bool:
         return self.returncode is None
 
+    def ends_within(self, seconds: float) -> bool:
+        """Wait for its end for *seconds* at most; return whether it has ended."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(seconds)
+        return not self.alive
+
     def tail(self, n_lines: int = 20) -> str:
         """Return the last lines of the log."""
         with contextlib.suppress(FileNotFoundError), self.log_path.open("rb") as log:

@@ -13,6 +13,8 @@ import sys
 import time
 from pathlib import Path
 
+#: Five seconds in all: children that die with their parent may still write for a moment, and nothing
+#: tells this process, which is not theirs, when the last one is gone.
 _ATTEMPTS = 50
 _PAUSE_S = 0.1
 

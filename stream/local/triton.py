@@ -125,10 +125,9 @@ class EmbeddedTriton:
         deadline = time.monotonic() + self._start_timeout_s
         client = triton_grpc.InferenceServerClient(self.grpc)
         try:
-            while self.child.alive and time.monotonic() < deadline:
+            while time.monotonic() < deadline and not self.child.ends_within(_POLL_S):
                 if (version := _version_when_ready(client)) is not None:
                     return version
-                time.sleep(_POLL_S)
         finally:
             client.close()
         ended = self.child.returncode

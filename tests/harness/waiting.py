@@ -8,6 +8,7 @@ from typing import TypeVar
 
 Answer = TypeVar("Answer")
 
+#: Conditions here are a broker's, a server's or a process's: none of them tells when it comes true.
 _POLL_S = 0.02
 
 

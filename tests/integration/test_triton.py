@@ -319,12 +319,12 @@ def test_a_server_that_ended_leaves_only_its_log(
 
 
 START_AND_WAIT = """
-import pathlib, sys, time
+import pathlib, sys
 from stream.local.triton import EmbeddedTriton
 server = EmbeddedTriton(pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]))
 server.start([sys.argv[3]])
 print(server._shm_prefix, flush=True)
-time.sleep(600)
+sys.stdin.read()
 """
 
 
@@ -336,7 +336,11 @@ def test_a_server_whose_owner_was_ended_leaves_only_its_log(
     arguments = [str(tmp_path), str(tiny_repository), VOCABULARY.name]
     command = [sys.executable, "-c", START_AND_WAIT, *arguments]
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
     ) as owner:
         assert owner.stdout is not None
         regions = f"{owner.stdout.readline().strip()}*"

@@ -172,3 +172,13 @@ def deliveries(chance: Random, *streams: Sequence[Fact]) -> list[Fact]:
         delivered.append(streams[i][places[i]])
         places[i] += 1
     return delivered
+
+
+class Clock:
+    """Seconds that go on when a test says so."""
+
+    def __init__(self) -> None:
+        self.now_s = 100.0
+
+    def __call__(self) -> float:
+        return self.now_s

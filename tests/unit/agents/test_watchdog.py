@@ -14,15 +14,9 @@ from stream.agents.worker import WorkerApp
 from stream.app import create_app
 from stream.kafka.transport import consumer_of
 from stream.settings import Settings
+from tests.unit.builders import Clock
 
 TP0 = TP("store.events.v1", 0)
-
-
-class Clock:
-    now_s = 100.0
-
-    def __call__(self) -> float:
-        return self.now_s
 
 
 @pytest.fixture

@@ -8,14 +8,7 @@ import pytest
 
 from stream.errors import SessionExpired
 from stream.kafka.vigil import Vigil
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now_s = 100.0
-
-    def __call__(self) -> float:
-        return self.now_s
+from tests.unit.builders import Clock
 
 
 @pytest.fixture

@@ -18,11 +18,11 @@ from tests.harness.waiting import until
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the kernel's prctl is needed")
 
 START_AND_WAIT = """
-import pathlib, sys, time
+import pathlib, sys
 from stream.local.children import Child
 child = Child("c", ["/bin/sleep", "60"], log_path=pathlib.Path(sys.argv[1]))
 print(child.pid, flush=True)
-time.sleep(60)
+sys.stdin.read()
 """
 
 
@@ -82,7 +82,9 @@ def test_stop_takes_the_grandchildren_along(start: Callable[[str], Child]) -> No
 
 def test_child_dies_with_a_parent_that_was_killed(tmp_path: Path) -> None:
     command = [sys.executable, "-c", START_AND_WAIT, str(tmp_path / "child.log")]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as parent:
         assert parent.stdout is not None
         pid = int(parent.stdout.readline())
         assert is_running(pid)

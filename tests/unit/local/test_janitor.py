@@ -15,10 +15,10 @@ from stream.local.janitor import Janitor
 from tests.harness.waiting import until
 
 WATCH_AND_WAIT = """
-import sys, time
+import sys
 from stream.local.janitor import Janitor
 print(Janitor(*sys.argv[1:]).pid, flush=True)
-time.sleep(60)
+sys.stdin.read()
 """
 
 
@@ -35,7 +35,9 @@ def folder(tmp_path: Path) -> Path:
 def watched_by_another(*patterns: str) -> Iterator[subprocess.Popen[str]]:
     """A process that has a janitor for *patterns*, and clears nothing up itself."""
     command = [sys.executable, "-c", WATCH_AND_WAIT, *patterns]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
         assert process.stdout is not None
         assert process.stdout.readline()
         yield process

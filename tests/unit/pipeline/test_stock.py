@@ -282,15 +282,20 @@ async def test_product_nothing_happened_to_is_looked_at_once_a_day(pipeline: Pip
     assert pipeline.model.requests[n_requests:] == [("forecaster", "2", 2)]
 
 
-async def test_old_state_is_deleted_with_a_tombstone(pipeline: Pipeline) -> None:
-    await pipeline.levels(make_level(500))
-    expiry: Expiry[Product] = Expiry(
+def expiry_of(pipeline: Pipeline) -> Expiry[Product]:
+    """Products that nothing happened to for ten days are let go."""
+    return Expiry(
         "products",
         lambda product, now_ms: is_expired(product, now_ms, 10 * DAY_MS),
         pipeline.clock,
         settling=pipeline.settling,
         telemetry=pipeline.telemetry,
     )
+
+
+async def test_old_state_is_deleted_with_a_tombstone(pipeline: Pipeline) -> None:
+    await pipeline.levels(make_level(500))
+    expiry = expiry_of(pipeline)
     rounds = Round(pipeline.owned, pipeline.clock, expiry.visit, per_tick=10)
     rounds.tick()
     await settled()
@@ -308,13 +313,7 @@ async def test_state_does_not_expire_while_a_topic_of_its_partition_lags(
     pipeline: Pipeline,
 ) -> None:
     await pipeline.levels(make_level(500))
-    expiry: Expiry[Product] = Expiry(
-        "products",
-        lambda product, now_ms: is_expired(product, now_ms, 10 * DAY_MS),
-        pipeline.clock,
-        settling=pipeline.settling,
-        telemetry=pipeline.telemetry,
-    )
+    expiry = expiry_of(pipeline)
 
     pipeline.clock.observe(STOCK_MOVEMENTS.name, 0, NOON_MS + 400 * DAY_MS)
     pipeline.clock.observe(STOCK_LEVELS.name, 1, NOON_MS + 400 * DAY_MS)

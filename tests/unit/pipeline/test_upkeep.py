@@ -9,28 +9,20 @@ from stream.errors import PartitionRevoked
 from stream.pipeline.event_clock import EventClock
 from stream.pipeline.upkeep import Round
 from stream.ports import States
+from tests.unit.pipeline.fakes import KeptStates
 
 
-class Keys:
+class Keys(KeptStates):
     """The keys of a partition; counts how often they were listed."""
 
     def __init__(self, partition: int, *keys: bytes) -> None:
-        self.partition = partition
+        super().__init__(partition)
+        self.values = dict.fromkeys(keys, 1)
         self.n_listed = 0
-        self._keys = keys
 
     def __iter__(self) -> Iterator[bytes]:
         self.n_listed += 1
-        return iter(self._keys)
-
-    def get(self, key: bytes) -> int | None:
-        return None
-
-    def put(self, key: bytes, value: int | None) -> None:
-        raise NotImplementedError
-
-    async def flush(self) -> None:
-        raise NotImplementedError
+        return super().__iter__()
 
 
 class Partitions(dict[int, Keys]):
