@@ -14,9 +14,11 @@ import pytest
 from stream.local.janitor import Janitor
 from tests.harness.waiting import until
 
+#: A shell's background job, and so all that it starts, is told to ignore SIGINT.
 WATCH_AND_WAIT = """
-import sys
+import signal, sys
 from stream.local.janitor import Janitor
+signal.signal(signal.SIGINT, signal.default_int_handler)
 print(Janitor(*sys.argv[1:]).pid, flush=True)
 sys.stdin.read()
 """
