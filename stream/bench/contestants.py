@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from stream.kafka.administration import Topic
@@ -65,3 +65,16 @@ def ours(settings: Settings) -> Contestant:
         command=(sys.executable, "-m", "stream", "worker"),
         environment=environment,
     )
+
+
+def ours_with_models(settings: Settings, *, conflate: bool) -> Contestant:
+    """Our worker with the models on *settings*' Triton, as it is set by default otherwise."""
+    alone = ours(settings)
+    environment = {
+        **alone.environment,
+        "STORESTREAM_INFERENCE": "triton",
+        "STORESTREAM_TRITON_URL": settings.triton_url,
+        "STORESTREAM_CONFLATE": str(conflate).lower(),
+        "STORESTREAM_MAX_ROWS": str(settings.max_rows),
+    }
+    return replace(alone, environment=environment)

@@ -11,6 +11,7 @@ from statistics import median
 from rich.console import Console
 from rich.table import Table
 
+from stream.bench.contestants import ours
 from stream.bench.curves import Panel, drawn
 from stream.bench.seeding import publish, shelf, stored_sessions
 from stream.bench.stage import MeasuredWorker, cpu_s_of, stage, working
@@ -70,7 +71,7 @@ def _measure_empty() -> int:
     """Return the memory of a ready worker that has no visitors."""
     with stage() as (settings, folder):
         asyncio.run(publish(settings, shelf(settings.partitions)))
-        with working(settings, folder, 1) as (worker,):
+        with working(ours(settings), folder, 1) as (worker,):
             return worker.resident_bytes
 
 
@@ -80,7 +81,7 @@ def _measure(n_visitors: int, load: Load, empty_bytes: int, *, seed: int) -> Cos
         asyncio.run(publish(settings, shelf(settings.partitions)))
         stored = stored_sessions(n_visitors, load.n_interactions, settings.partitions)
         asyncio.run(publish(settings, stored))
-        with working(settings, folder, 1) as (worker,):
+        with working(ours(settings), folder, 1) as (worker,):
             n_bytes = worker.resident_bytes - empty_bytes
             recovery_s = _recovery_s(worker, n_visitors)
             cpu_s = cpu_s_of(settings, [worker], load.n_events, n_visitors=n_visitors, seed=seed)

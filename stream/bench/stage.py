@@ -17,7 +17,7 @@ from statistics import mean
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from stream.bench.contestants import ours
+from stream.bench.contestants import Contestant
 from stream.bench.seeding import publish, views
 from stream.demo.reading import Progress, TopicsReader
 from stream.errors import PartDied
@@ -48,10 +48,9 @@ _CPU_CLOCK = 2
 class MeasuredWorker:
     """A worker in a process of its own."""
 
-    def __init__(self, settings: Settings, folder: Path, number: int) -> None:
-        """Start it; its log and data go to a folder below *folder*."""
+    def __init__(self, contestant: Contestant, folder: Path, number: int) -> None:
+        """Start *contestant*, one of ours; its log and data go to a folder below *folder*."""
         self._url = f"http://127.0.0.1:{(port := free_port())}"
-        contestant = ours(settings)
         environment = {**contestant.environment, "STORESTREAM_METRICS_PORT": str(port)}
         worker = replace(contestant, name=f"worker-{number}", environment=environment)
         self.child = worker.start(folder / worker.name)
@@ -114,7 +113,7 @@ def stage() -> Iterator[tuple[Settings, Path]]:
 
 
 @contextmanager
-def working(settings: Settings, folder: Path, n_workers: int) -> Iterator[list[MeasuredWorker]]:
+def working(contestant: Contestant, folder: Path, n_workers: int) -> Iterator[list[MeasuredWorker]]:
     """Workers with recovered partitions, each at least one; stopped at the end.
 
     Raises:
@@ -123,7 +122,7 @@ def working(settings: Settings, folder: Path, n_workers: int) -> Iterator[list[M
     with ExitStack() as stack:
         workers = []
         for number in range(n_workers):
-            worker = MeasuredWorker(settings, folder, number)
+            worker = MeasuredWorker(contestant, folder, number)
             stack.callback(worker.child.stop, timeout_s=15)
             workers.append(worker)
         _wait_ready(workers)

@@ -12,6 +12,7 @@ from statistics import median
 from rich.console import Console
 from rich.table import Table
 
+from stream.bench.contestants import ours
 from stream.bench.seeding import N_VISITORS, publish, shelf
 from stream.bench.stage import (
     MeasuredWorker,
@@ -67,7 +68,7 @@ def run_bench_workers(
 def _measure(n_workers: int, n_events: int, *, seed: int) -> Shared:
     with stage() as (settings, folder):
         asyncio.run(publish(settings, shelf(settings.partitions)))
-        with working(settings, folder, n_workers) as workers:
+        with working(ours(settings), folder, n_workers) as workers:
             idle_share = _idle_share(workers)
             cpu_s = cpu_s_of(settings, workers, n_events, n_visitors=N_VISITORS, seed=seed)
         topics = EVENTS.name, SESSIONS_CHANGELOG.name, RECOMMENDATIONS.name

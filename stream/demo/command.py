@@ -12,24 +12,20 @@ from typing import NoReturn
 
 from rich.console import Console
 
-from stream.demo.catalogue import catalogue_of
-from stream.demo.household_orders import read_descriptions, read_purchases
 from stream.demo.live import ORIGINS
 from stream.demo.narration import Narrator
 from stream.demo.pacing import parse_pace
 from stream.demo.parts import Parts
-from stream.demo.replay import PAST_FROM, REPLAYED_FROM, training_data
 from stream.demo.report import Story, report_of, write_report
-from stream.demo.story import SEED, Data, Run
+from stream.demo.story import SEED, Run
 from stream.demo.summary import summary
+from stream.demo.training import FOLDER, models_in, read_data
 from stream.kafka import administration
 from stream.model_specs import MODELS
 from stream.settings import Settings
 from stream.wanted_topics import wanted_topics
 
-FOLDER = Path("var/demo")
 PARTITIONS = 4
-TRAINING_S = 120.0
 _INTERRUPTED = 130
 _LINE_WIDTH = 160
 
@@ -52,8 +48,8 @@ def run_demo(
     story: Story | None = None
     left_behind: list[str] = []
     with _terminated_like_interrupted(), suppress(KeyboardInterrupt):
-        data = _read_data(narrator)
-        repository = _models(folder or FOLDER, data, narrator)
+        data = read_data(narrator)
+        repository = models_in(folder or FOLDER, narrator, lambda: data)
         with Parts(repository=repository, kept_logs=(folder or FOLDER) / "logs") as parts:
             run = Run(parts, _start(parts, narrator), pace, seconds, headless, narrator)
             story = asyncio.run(run.tell(data))
@@ -75,34 +71,6 @@ def _console() -> Console:
     if not console.is_terminal:
         console.width = _LINE_WIDTH
     return console
-
-
-def _read_data(narrator: Narrator) -> Data:
-    with narrator.step("reading", "Reading a year of real orders"):
-        purchases = read_purchases()
-        past = purchases.between(PAST_FROM, REPLAYED_FROM)
-        return Data(purchases, catalogue_of(past, read_descriptions()))
-
-
-def _models(folder: Path, data: Data, narrator: Narrator) -> Path:
-    """The model repository, trained on first use."""
-    repository = folder / "models"
-    if repository.exists():
-        return repository
-    from stream.models.train import train_all  # noqa: PLC0415 - torch, not needed again
-
-    seen = training_data(data.purchases, data.catalogue)
-    with narrator.step("training", "Training both models on what came before") as update:
-        train_all(
-            seen.sequences,
-            seen.demand,
-            seen.first_weekday,
-            repository,
-            budget_s=TRAINING_S,
-            seed=SEED,
-            progress=lambda stage, share: update(share, stage),
-        )
-    return repository
 
 
 def _start(parts: Parts, narrator: Narrator) -> Settings:
