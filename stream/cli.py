@@ -179,6 +179,20 @@ def bench_stream(
     raise typer.Exit(code)
 
 
+@bench_app.command("inference")
+def bench_inference(
+    report: Report = None,
+    broker: Annotated[Broker, typer.Option(help="Which broker.")] = Broker.TANSU,
+    runs: Annotated[int, typer.Option(min=1, max=20, help="Runs of each; medians count.")] = 3,
+    events: Annotated[int, typer.Option(min=1000, help="Events a run.")] = 30_000,
+) -> None:
+    """Compare recommendations a second with what Triton gives to a direct load of the same rows."""
+    from stream.bench.inference import run_bench_inference
+
+    code = run_bench_inference(report=report, broker=broker.value, runs=runs, events=events)
+    raise typer.Exit(code)
+
+
 @bench_app.command("growth")
 def bench_growth(
     report: Report = None,
