@@ -193,6 +193,24 @@ def bench_inference(
     raise typer.Exit(code)
 
 
+@bench_app.command("latency")
+def bench_latency(
+    report: Report = None,
+    broker: Annotated[Broker, typer.Option(help="Which broker.")] = Broker.TANSU,
+    runs: Annotated[int, typer.Option(min=1, max=20, help="Runs of each; medians count.")] = 3,
+    seconds: Annotated[float, typer.Option(min=1, max=600, help="Of each load.")] = 20,
+    loads: Annotated[str, typer.Option(help="Percent of the saturated rate.")] = "25,50,80",
+) -> None:
+    """Measure how long answers take at shares of full load, beside plain Faust on the same model."""
+    from stream.bench.latency import run_bench_latency
+
+    shares = _counts(loads, "--loads")
+    code = run_bench_latency(
+        report=report, broker=broker.value, runs=runs, seconds=seconds, loads=shares
+    )
+    raise typer.Exit(code)
+
+
 @bench_app.command("growth")
 def bench_growth(
     report: Report = None,

@@ -14,6 +14,7 @@ import os
 import time
 
 import faust
+from faust_records import Cover, Item, Recommendation, Viewed
 
 SHOWN = 10
 #: Fill the answers of a visitor who has not seen ten products yet.
@@ -34,48 +35,6 @@ app = faust.App(
     broker_heartbeat_interval=3,
     broker_rebalance_timeout=10,
 )
-
-
-class Viewed(faust.Record, serializer="json", validation=True):
-    """The fields of ``product_viewed`` that the work needs, checked as they are read."""
-
-    event_id: str
-    occurred_at_ms: int
-    visitor_id: str
-    product_id: str
-
-
-class Cover(faust.Record, include_metadata=False):
-    """The record that an answer is for."""
-
-    topic: str
-    partition: int
-    first_offset: int
-    last_offset: int
-
-
-class Item(faust.Record, include_metadata=False):
-    """One product of an answer."""
-
-    rank: int
-    product_id: str
-    score: float
-    reason: str
-
-
-class Recommendation(faust.Record, serializer="json", include_metadata=False):
-    """What goes out for each event: the message that ``store.recommendations.v1`` has."""
-
-    recommendation_id: str
-    visitor_id: str
-    covers: list[Cover]
-    items: list[Item]
-    strategy: str
-    model: str
-    model_version: str
-    degraded: bool
-    created_at_ms: int
-    as_of_ms: int
 
 
 events = app.topic(os.environ["PEER_EVENTS"], key_type=bytes, value_type=Viewed)

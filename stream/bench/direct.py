@@ -11,7 +11,9 @@ import numpy as np
 import tritonclient.grpc.aio as triton
 from numpy.typing import NDArray
 
-from stream.model_specs import RECOMMENDER
+from stream.bench.scene import Scene
+from stream.model_specs import MAX_ITEMS, RECOMMENDER
+from stream.pipeline.scoring import encode_sessions
 
 _INPUT = RECOMMENDER.inputs[0]
 _TIMEOUT_S = 30.0
@@ -83,3 +85,12 @@ def _found(answers: Sequence[tuple[float, float, NDArray[np.int64]]]) -> Direct:
         request_ms=[(ended - began) * 1000 for began, ended, _ in answers],
         candidates=candidates,
     )
+
+
+def single_row_ms(here: Scene, n_requests: int = 300) -> list[float]:
+    """Return how long requests with one row take, one at a time."""
+    history = here.products[:MAX_ITEMS]
+    rows = np.repeat(encode_sessions([history], here.vocabulary), n_requests, axis=0)
+    version, url = here.vocabulary.version, here.settings.triton_url
+    sizes = [1] * n_requests
+    return [*asyncio.run(ask(url, rows, sizes, version=version, n_in_flight=1)).request_ms]

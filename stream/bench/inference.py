@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from stream.bench.contestants import ours_with_models
-from stream.bench.direct import Direct, ask
+from stream.bench.direct import Direct, ask, single_row_ms
 from stream.bench.measuring import Bench, Measured, measured, views_of
 from stream.bench.scene import Scene, requests_by_rows, scene
 from stream.demo.report import machine, write_report
@@ -31,7 +31,6 @@ from stream.pipeline.scoring import encode_sessions
 
 #: One executes and one waits, and twice that: the better counts as what Triton gives.
 IN_FLIGHT = (2, 4)
-_N_SINGLE = 300
 _decode = msgspec.json.Decoder(Recommendation).decode
 
 #: Partition and offset of an event.
@@ -103,9 +102,8 @@ def _run(here: Scene, bench: Bench, n_events: int, number: int) -> Run:
     rows, places = _rows(here, n_events, number)
     direct = {n: _directly(here, rows, sizes, n_in_flight=n) for n in IN_FLIGHT}
     _check_same(here, answers, places, direct[IN_FLIGHT[0]].candidates)
-    single = _directly(here, rows[:_N_SINGLE], [1] * _N_SINGLE, n_in_flight=1)
     rates = {n: each.rows_per_s for n, each in direct.items()}
-    return Run(pipeline, {n: c for n, c in n_requests.items() if c}, rates, single.request_ms)
+    return Run(pipeline, {n: c for n, c in n_requests.items() if c}, rates, single_row_ms(here))
 
 
 def _directly(

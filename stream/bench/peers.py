@@ -79,6 +79,15 @@ PEERS = (
     ),
 )
 
+#: Who asks the model as well: beside us in ``bench latency``, not in the list above.
+FAUST_TAKE = Peer(
+    "faust_take",
+    "faust_take.py",
+    arguments=("worker", "--without-web", "-l", "warn"),
+    changelogs=("sessions-changelog",),
+    installed=True,
+)
+
 
 def chosen_peers(listed: str) -> tuple[Peer, ...]:
     """Return the peers of a comma-separated list, in the order in which they run; or ``all``.

@@ -17,7 +17,7 @@ from stream.bench.brokers import started
 from stream.demo.narration import Narrator
 from stream.demo.training import FOLDER, models_in, read_data
 from stream.local.triton import EmbeddedTriton
-from stream.model_specs import MODELS, RECOMMENDER
+from stream.model_specs import MODELS, RECOMMENDER, VOCABULARY
 from stream.pipeline.scoring import Vocabulary
 from stream.settings import Settings
 
@@ -42,6 +42,12 @@ class Scene:
     def products(self) -> tuple[str, ...]:
         """Product ids that the recommender knows."""
         return self.vocabulary.product_ids
+
+    @property
+    def vocabulary_file(self) -> Path:
+        """JSON, the same product ids: for those who do not ask Triton for them."""
+        version = self.repository / VOCABULARY.name / self.vocabulary.version
+        return (version / "vocabulary.json").resolve()
 
 
 @contextmanager

@@ -1,0 +1,100 @@
+"""The same work with the same model in plain Faust, in batches as its documentation takes them.
+
+``take_events(100, within=0.05)``: a batch is complete with its hundredth event, or when fifty
+milliseconds are over. The sessions are in a table; the model is asked once a batch.
+Started by ``storestream bench latency``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import faust
+import numpy as np
+import tritonclient.grpc.aio as triton
+from faust_records import Cover, Item, Recommendation, Viewed
+
+MAX_ITEMS = 50
+SHOWN = 10
+PARTITIONS = int(os.environ.get("PEER_PARTITIONS", "4"))
+#: As the model's version was exported: the product with index ``i + 1`` at place ``i``.
+PRODUCTS: list[str] = json.loads(Path(os.environ["PEER_VOCABULARY"]).read_text(encoding="utf-8"))
+INDEX = {product_id: index for index, product_id in enumerate(PRODUCTS, start=1)}
+
+app = faust.App(
+    os.environ["PEER_APP"],
+    broker="kafka://" + os.environ["PEER_BROKER"],
+    store="memory://",
+    datadir=os.environ.get("PEER_DATA"),
+    topic_partitions=PARTITIONS,
+    topic_replication_factor=1,
+    table_standby_replicas=0,
+    web_enabled=False,
+    # The embedded broker lets a group join in 5 s with these, in 30 s with the defaults.
+    broker_session_timeout=10,
+    broker_heartbeat_interval=3,
+    broker_rebalance_timeout=10,
+)
+events = app.topic(os.environ["PEER_EVENTS"], key_type=bytes, value_type=Viewed)
+answers = app.topic(os.environ["PEER_ANSWERS"], key_type=bytes, value_type=Recommendation)
+# Without it a table refuses what is written outside of one event, as `take` is.
+sessions = app.Table("sessions", default=list, partitions=PARTITIONS, use_partitioner=True)
+
+
+async def candidates(
+    client: triton.InferenceServerClient, latest: Sequence[Sequence[str]]
+) -> tuple[list[list[int]], list[list[float]]]:
+    """Ask the model what goes on from each of *latest*, products with the newest last."""
+    rows = np.zeros((len(latest), MAX_ITEMS), dtype=np.int64)
+    for row, products in zip(rows, latest, strict=True):
+        row[-len(products) :] = [INDEX[product_id] for product_id in products]
+    items = triton.InferInput("items", list(rows.shape), "INT64").set_data_from_numpy(rows)
+    found = await client.infer("recommender", [items], client_timeout=5)
+    return found.as_numpy("candidates").tolist(), found.as_numpy("scores").tolist()
+
+
+@app.agent(events)
+async def answer(stream: faust.Stream[Viewed]) -> None:
+    """Fold a batch of events into their visitors' sessions, ask the model, and answer each."""
+    client = triton.InferenceServerClient(os.environ["PEER_TRITON"])
+    async for batch in stream.take_events(100, within=0.05):
+        latest = []
+        for event in batch:
+            session = [*sessions[event.value.visitor_id], event.value.product_id][-MAX_ITEMS:]
+            sessions[event.value.visitor_id] = session
+            latest.append(session)
+        found, scores = await candidates(client, latest)
+        for event, products, scored in zip(batch, found, scores, strict=True):
+            await answers.send(
+                key=event.value.visitor_id.encode(), value=recommendation(event, products, scored)
+            )
+
+
+def recommendation(
+    event: faust.EventT[Viewed], products: Sequence[int], scores: Sequence[float]
+) -> Recommendation:
+    """Answer one *event* with the best ten of what the model proposes."""
+    viewed, message = event.value, event.message
+    return Recommendation(
+        recommendation_id=f"{message.topic}/{message.partition}/{message.offset}",
+        visitor_id=viewed.visitor_id,
+        covers=[Cover(message.topic, message.partition, message.offset, message.offset)],
+        items=[
+            Item(rank, PRODUCTS[index - 1], score, "next in session")
+            for rank, (index, score) in enumerate(zip(products[:SHOWN], scores, strict=False), 1)
+        ],
+        strategy="session_transformer",
+        model="recommender",
+        model_version="1",
+        degraded=False,
+        created_at_ms=int(time.time() * 1000),
+        as_of_ms=viewed.occurred_at_ms,
+    )
+
+
+if __name__ == "__main__":
+    app.main()
