@@ -211,6 +211,22 @@ def bench_latency(
     raise typer.Exit(code)
 
 
+@bench_app.command("overload")
+def bench_overload(
+    report: Report = None,
+    broker: Annotated[Broker, typer.Option(help="Which broker.")] = Broker.TANSU,
+    runs: Annotated[int, typer.Option(min=1, max=20, help="Runs; medians count.")] = 3,
+    seconds: Annotated[float, typer.Option(min=5, max=600, help="Of the burst.")] = 60,
+    times: Annotated[float, typer.Option(min=1, max=20, help="The saturated rate.")] = 5,
+) -> None:
+    """Send more than can be answered one by one, and watch memory, freshness and conflation."""
+    from stream.bench.overload import Burst, run_bench_overload
+
+    burst = Burst(times=times, seconds=seconds)
+    code = run_bench_overload(report=report, broker=broker.value, runs=runs, burst=burst)
+    raise typer.Exit(code)
+
+
 @bench_app.command("growth")
 def bench_growth(
     report: Report = None,

@@ -85,14 +85,13 @@ class Books:
         """Return how many events no answer covers."""
         return sum(1 for book in self._partitions for _ in book.unanswered())
 
-    def last_stale_ms(self, began_ms: int, limit_ms: int) -> int | None:
-        """Return when the last event since *began_ms* was appended that waited over *limit_ms*."""
+    def last_stale_ms(self, limit_ms: int) -> int | None:
+        """Return when the last event was answered that had waited longer than *limit_ms*."""
         latest = None
         for book in self._partitions:
             appended, latency = np.array(book.appended_ms), np.array(book.latency_ms)
-            stale = (appended >= began_ms) & ((latency < 0) | (latency > limit_ms))
-            if stale.any():
-                latest = max(latest or 0, int(appended[stale].max()))
+            if (stale := latency > limit_ms).any():
+                latest = max(latest or 0, int((appended + latency)[stale].max()))
         return latest
 
     def n_answers(self, began_ms: int, ended_ms: int) -> int:

@@ -63,8 +63,7 @@ class MeasuredWorker:
     @property
     def resident_bytes(self) -> int:
         """Memory that it has now."""
-        pages = Path(f"/proc/{self.child.pid}/statm").read_text(encoding="ascii").split()[1]
-        return int(pages) * _PAGE_BYTES
+        return resident_bytes(self.child.pid)
 
     @property
     def is_ready(self) -> bool:
@@ -95,6 +94,12 @@ class MeasuredWorker:
         """Raise ``PartDied`` where it has ended, or does so *within_s*."""
         if self.child.ends_within(within_s):
             raise PartDied(f"{self.child.name} has ended: {self.child.tail(20)}")
+
+
+def resident_bytes(pid: int) -> int:
+    """Return the memory that process *pid* has now."""
+    pages = Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]
+    return int(pages) * _PAGE_BYTES
 
 
 @contextmanager
