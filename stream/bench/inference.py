@@ -91,6 +91,8 @@ def _run(here: Scene, bench: Bench, n_events: int, number: int) -> Run:
     answers = bench.answered(contestant, n_events, number)
     n_requests = Counter(requests_by_rows(url))
     n_requests.subtract(before)
+    # A worker that starts asks for a row of its own, to see that the model answers.
+    n_requests[1] -= sum(rows * n for rows, n in n_requests.items()) - n_events
     pipeline = measured(answers)
     if not pipeline.n_answers == pipeline.n_covered == n_events or pipeline.n_degraded:
         raise PartDied(
