@@ -84,6 +84,9 @@ class Settings(BaseSettings):
     # -- reading and publishing --------------------------------------------------------------
     max_chunk_records: int = Field(1000, ge=1, le=100_000, description="records a fetched chunk")
     max_chunks_buffered: int = Field(4, ge=1, le=64, description="chunks waiting for one agent")
+    fetch_wait_ms: int = Field(
+        50, ge=1, le=10_000, description="the broker holds a fetch that finds nothing"
+    )
     max_bytes_in_flight: int = Field(
         64 * MIB, ge=MIB, description="bytes fetched and not completed; then partitions pause"
     )

@@ -42,6 +42,7 @@ def create_app(settings: Settings) -> WorkerApp:
             max_chunk_records=settings.max_chunk_records,
             max_chunks=settings.max_chunks_buffered,
             max_bytes_in_flight=settings.max_bytes_in_flight,
+            fetch_wait_ms=settings.fetch_wait_ms,
             drain_timeout_s=min(
                 settings.shutdown_timeout_s,
                 settings.broker_rebalance_timeout_s

@@ -10,7 +10,7 @@ from pathlib import Path
 from stream.errors import Misconfigured
 from stream.kafka.administration import list_topics
 from stream.local.apache_kafka import ApacheKafka, fetch_jars
-from stream.local.broker import EmbeddedBroker
+from stream.local.broker import FETCH_WAIT_MS, EmbeddedBroker
 from stream.settings import Settings, load
 from stream.topics import TOPICS
 
@@ -32,9 +32,15 @@ def started(broker: str) -> Iterator[Settings]:
         local = _local(broker, Path(folder))
         try:
             local.start()
-            yield Settings(bootstrap_servers=local.bootstrap)
+            yield _settings(local)
         finally:
             local.stop()
+
+
+def _settings(local: EmbeddedBroker | ApacheKafka) -> Settings:
+    if isinstance(local, EmbeddedBroker):
+        return Settings(bootstrap_servers=local.bootstrap, fetch_wait_ms=FETCH_WAIT_MS)
+    return Settings(bootstrap_servers=local.bootstrap)
 
 
 def _local(broker: str, folder: Path) -> EmbeddedBroker | ApacheKafka:

@@ -50,6 +50,7 @@ def ours(settings: Settings) -> Contestant:
     environment = {
         "STORESTREAM_BOOTSTRAP_SERVERS": settings.bootstrap_servers,
         "STORESTREAM_PARTITIONS": str(settings.partitions),
+        "STORESTREAM_FETCH_WAIT_MS": str(settings.fetch_wait_ms),
         "STORESTREAM_INFERENCE": "none",
         "STORESTREAM_CONFLATE": "false",
         "STORESTREAM_MAX_ROWS": str(RECOMMENDER.max_rows),

@@ -21,6 +21,7 @@ from stream.demo.story import SEED, Run
 from stream.demo.summary import summary
 from stream.demo.training import FOLDER, models_in, read_data
 from stream.kafka import administration
+from stream.local.broker import FETCH_WAIT_MS
 from stream.model_specs import MODELS
 from stream.settings import Settings
 from stream.wanted_topics import wanted_topics
@@ -81,7 +82,12 @@ def _start(parts: Parts, narrator: Narrator) -> Settings:
     with narrator.step("triton", "Starting Triton with both models"):
         parts.start_triton(tuple(spec.name for spec in MODELS))
     with narrator.step("worker", "Starting the Faust worker"):
-        parts.start_worker({"STORESTREAM_PARTITIONS": str(settings.partitions)})
+        parts.start_worker(
+            {
+                "STORESTREAM_PARTITIONS": str(settings.partitions),
+                "STORESTREAM_FETCH_WAIT_MS": str(FETCH_WAIT_MS),
+            }
+        )
     return settings
 
 

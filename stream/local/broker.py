@@ -17,6 +17,9 @@ from pathlib import Path
 from stream.errors import LocalPartMissing
 from stream.local.children import Child, free_port
 
+#: For ``STORESTREAM_FETCH_WAIT_MS``: where a fetch finds nothing, Tansu looks again after half its
+#: wait and not before, so that a record waits a quarter of it on average. Apache Kafka answers at once.
+FETCH_WAIT_MS = 10
 _POLL_S = 0.02
 _ATTEMPTS = 3
 _ELSEWHERE = (
