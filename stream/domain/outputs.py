@@ -158,18 +158,19 @@ class ProductState(Struct, frozen=True, kw_only=True):
 
 def recommendation_id(visitor_id: str, covers: Sequence[Cover]) -> str:
     """Return the id of the answer to *covers*: answering again gives it again."""
-    ranges = [
-        f"{cover.topic}/{cover.partition}/{cover.first_offset}-{cover.last_offset}"
-        for cover in covers
-    ]
-    return _digest([visitor_id, *sorted(ranges)])
+    if len(covers) == 1:
+        return _digest(f"{visitor_id}\x00{_range(covers[0])}")
+    return _digest("\x00".join([visitor_id, *sorted([_range(cover) for cover in covers])]))
 
 
 def alert_id(product_id: str, known_since_day: int, episode: int) -> str:
     """Return the id of the *episode*-th shortage of a product known since a day."""
-    return _digest([product_id, str(known_since_day), str(episode)])
+    return _digest(f"{product_id}\x00{known_since_day}\x00{episode}")
 
 
-def _digest(parts: Sequence[str]) -> str:
-    text = "\x00".join(parts)
+def _range(cover: Cover) -> str:
+    return f"{cover.topic}/{cover.partition}/{cover.first_offset}-{cover.last_offset}"
+
+
+def _digest(text: str) -> str:
     return blake2b(text.encode(), digest_size=12).hexdigest()

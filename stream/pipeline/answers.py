@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Awaitable, Sequence
 from typing import TypeAlias
 
-from stream.codec import encode
+from stream.codec import AnswerEncoder
 from stream.domain.outputs import Recommendation, RecommendedItem, Strategy, recommendation_id
 from stream.domain.ranking import TRENDING, RankingPolicy, fallback, rank
 from stream.domain.sessions import Session
@@ -53,6 +53,7 @@ class Answers:
         self._policy = policy
         self._n_partitions = n_partitions
         self._clock = clock
+        self._encode = AnswerEncoder()
 
     async def score(self, rows: Sequence[Row[Visit]]) -> Proposals:
         """Ask the model for candidates."""
@@ -62,17 +63,17 @@ class Answers:
         """Decide each row and hand all answers to the publisher, in the order of the rows."""
         now_ms, n_partitions, topic = self._clock(), self._n_partitions, RECOMMENDATIONS.name
         records: list[OutRecord] = []
-        published: Counter[tuple[str, bool]] = Counter()
+        told: list[tuple[str, bool]] = []
         for i, row in enumerate(rows):
-            if (refusal := scores.refused.get(i)) is not None:
-                records += self._refused(row.payload, refusal)
+            if i in scores.refused:
+                records += self._refused(row.payload, scores.refused[i])
                 continue
-            answer = self._decide(row.payload, i, scores, now_ms)
-            published[answer.strategy, answer.degraded] += 1
-            partition = partition_for(row.key, n_partitions)
-            records.append(OutRecord(topic, partition, row.key, encode(answer)))
+            answer, key = self._decide(row.payload, i, scores, now_ms), row.key
+            told.append((answer.strategy, answer.degraded))
+            value = self._encode(answer)
+            records.append(OutRecord(topic, partition_for(key, n_partitions), key, value))
         oldest_ms = min([row.payload.records[-1][1].timestamp for row in rows])
-        return asyncio.ensure_future(self._publish(records, published, oldest_ms))
+        return asyncio.ensure_future(self._publish(records, Counter(told), oldest_ms))
 
     async def _publish(
         self,

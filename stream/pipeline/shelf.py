@@ -7,7 +7,7 @@ Workers own visitors, not products; the owners of the products tell everybody th
 from __future__ import annotations
 
 import heapq
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import islice
 
 from stream.codec import decode_product_state
@@ -23,14 +23,20 @@ N_TRENDING = 100
 
 
 class Shelf:
-    """The newest known state of each product."""
+    """The newest known state of each product.
+
+    Attributes:
+        sold_out: Products that nobody can buy now.
+        bought_with: By product, those of the same orders, most often first.
+        names: By product, its name where one was told.
+    """
 
     def __init__(self, telemetry: Telemetry) -> None:
         self._telemetry = telemetry
-        self._sold_out: set[str] = set()
-        self._names: dict[str, str] = {}
+        self.sold_out: set[str] = set()
+        self.names: dict[str, str] = {}
         self._units_7d: dict[str, int] = {}
-        self._bought_with: dict[str, tuple[str, ...]] = {}
+        self.bought_with: dict[str, tuple[str, ...]] = {}
         self._trending: tuple[RecommendedItem, ...] | None = None
 
     def apply(self, records: Sequence[InRecord]) -> None:
@@ -51,48 +57,33 @@ class Shelf:
         self._trending = None
 
     @property
-    def sold_out(self) -> set[str]:
-        """Products that nobody can buy now."""
-        return self._sold_out
-
-    @property
-    def bought_with(self) -> Mapping[str, tuple[str, ...]]:
-        """By product, those of the same orders, most often first."""
-        return self._bought_with
-
-    @property
-    def names(self) -> Mapping[str, str]:
-        """By product, its name where one was told."""
-        return self._names
-
-    @property
     def trending(self) -> tuple[RecommendedItem, ...]:
         """For sale, by units sold in the last seven days of event time, best first."""
         if self._trending is None:
             units = self._units_7d
-            best = heapq.nlargest(N_TRENDING + len(self._sold_out), units, key=units.__getitem__)
-            there = (product_id for product_id in best if product_id not in self._sold_out)
-            self._trending = trends(islice(there, N_TRENDING), names=self._names)
+            best = heapq.nlargest(N_TRENDING + len(self.sold_out), units, key=units.__getitem__)
+            there = (product_id for product_id in best if product_id not in self.sold_out)
+            self._trending = trends(islice(there, N_TRENDING), names=self.names)
         return self._trending
 
     def _forget(self, product_id: str) -> None:
-        self._sold_out.discard(product_id)
-        for known in (self._names, self._units_7d, self._bought_with):
+        self.sold_out.discard(product_id)
+        for known in (self.names, self._units_7d, self.bought_with):
             known.pop(product_id, None)
 
     def _take(self, state: ProductState) -> None:
         product_id = state.product_id
         if state.sold_out:
-            self._sold_out.add(product_id)
+            self.sold_out.add(product_id)
         else:
-            self._sold_out.discard(product_id)
+            self.sold_out.discard(product_id)
         if state.units_7d > 0:
             self._units_7d[product_id] = state.units_7d
         else:
             self._units_7d.pop(product_id, None)
         if state.name is not None:
-            self._names[product_id] = state.name
+            self.names[product_id] = state.name
         if state.bought_with:
-            self._bought_with[product_id] = state.bought_with
+            self.bought_with[product_id] = state.bought_with
         else:
-            self._bought_with.pop(product_id, None)
+            self.bought_with.pop(product_id, None)

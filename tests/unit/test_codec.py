@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from stream.codec import (
     MAX_HEADER_BYTES,
+    AnswerEncoder,
     dead_letter,
     decode_clickstream,
     decode_movement,
@@ -21,6 +22,8 @@ from stream.codec import (
     not_after,
 )
 from stream.domain.events import ProductViewed
+from stream.domain.outputs import Cover, Recommendation, RecommendedItem, Strategy
+from stream.domain.ranking import SIMILAR_SESSIONS, trends
 from stream.errors import InvalidEvent
 from stream.settings import BATCH_OVERHEAD_BYTES
 from tests.unit.builders import NOON_MS, Record, make_level, make_movement, make_order, make_view
@@ -262,3 +265,32 @@ def test_outputs_are_plain_json() -> None:
 
     assert msgspec.json.decode(value)["product_id"] == "mælk"
     assert isinstance(msgspec.json.decode(value, type=ProductViewed), ProductViewed)
+
+
+def make_answer(items: tuple[RecommendedItem, ...], strategy: Strategy) -> Recommendation:
+    return Recommendation(
+        recommendation_id="1f",
+        visitor_id="änn",
+        covers=(Cover("t", 0, 3, 4),),
+        items=items,
+        strategy=strategy,
+        model="counts",
+        model_version="",
+        degraded=True,
+        created_at_ms=NOON_MS + 5,
+        as_of_ms=NOON_MS,
+    )
+
+
+def test_answers_are_written_as_any_value_is() -> None:
+    tea, bread = trends(["tea", "bread"], names={"tea": 'Tea, "green"'}), trends(["bread"])
+    similar = (RecommendedItem(1, "milk", 0.3, SIMILAR_SESSIONS),)
+    shown = [(), tea, tuple(tea[:]), tea[:1], bread, tea]
+    answers = [make_answer(items, "trending") for items in shown]
+    answers.insert(2, make_answer(similar, "session_transformer"))
+    encode_answer = AnswerEncoder()
+
+    written = [encode_answer(answer) for answer in answers]
+
+    assert written == [encode(answer) for answer in answers]
+    assert msgspec.json.decode(written[1], type=Recommendation) == answers[1]
