@@ -119,15 +119,13 @@ class Trail(Struct, frozen=True, array_like=True, gc=False):
     def with_row(self, product_id: str, row: bytes, capacity: int) -> Trail:
         """Return the newest *capacity* of these and one more, wherever its time puts it."""
         products, rows = self.products, self.rows
+        n_over = max(0, len(products) + 1 - capacity)
         if rows[-_ROW_BYTES:] <= row:
-            products, rows = (*products, product_id), rows + row
-        else:
-            at = self._place_of(row)
-            products = (*products[:at], product_id, *products[at:])
-            rows = rows[: at * _ROW_BYTES] + row + rows[at * _ROW_BYTES :]
-        if len(products) > capacity:
-            return Trail(products[-capacity:], rows[-capacity * _ROW_BYTES :])
-        return Trail(products, rows)
+            return Trail((*products[n_over:], product_id), rows[n_over * _ROW_BYTES :] + row)
+        at = self._place_of(row)
+        products = (*products[:at], product_id, *products[at:])
+        rows = rows[: at * _ROW_BYTES] + row + rows[at * _ROW_BYTES :]
+        return Trail(products[n_over:], rows[n_over * _ROW_BYTES :])
 
     def _place_of(self, row: bytes) -> int:
         """Return how many are not later than *row*; one that is late is seldom very late."""

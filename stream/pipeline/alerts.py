@@ -76,7 +76,7 @@ def row_of(product_id: str, states: States[Product], *tickets: Ticket) -> Row[Co
     Two partitions know a product that a producer spread over them: two shelves, two questions.
     """
     concern = Concern(product_id, states)
-    return Row(b"%d/%s" % (states.partition, concern.key), concern, list(tickets))
+    return Row(b"%d/%s" % (states.partition, concern.key), concern, tickets)
 
 
 AlertBatcher: TypeAlias = Batcher[Concern, Outlook]

@@ -6,7 +6,9 @@ So batching adapts by itself: at low load a row waits for nobody, at high load r
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
+from itertools import chain, islice
 from typing import Generic, Protocol, TypeVar
 
 from msgspec import Struct
@@ -23,12 +25,7 @@ class Row(Struct, Generic[Payload], eq=False):
 
     key: bytes
     payload: Payload
-    tickets: list[Ticket] = []
-
-    def release(self) -> None:
-        """Tell every record batch that this row was answered and confirmed."""
-        for ticket in self.tickets:
-            ticket.release()
+    tickets: tuple[Ticket, ...] = ()
 
 
 class Work(Protocol[Payload, Scores]):
@@ -84,18 +81,22 @@ class Batcher(Generic[Payload, Scores]):
         """Rows that have not left yet."""
         return len(self._waiting)
 
-    def add(self, row: Row[Payload]) -> None:
-        """Queue *row*, or join it with the waiting row of its key."""
-        for ticket in row.tickets:
-            ticket.hold()
+    def add(self, *rows: Row[Payload]) -> None:
+        """Queue *rows*, or join each with the waiting row of its key."""
+        for ticket, n_rows in _tickets_of(rows).items():
+            ticket.hold(n_rows)
         if self._merge is None:
-            self._waiting[row] = row
-        elif (waiting := self._waiting.get(row.key)) is not None:
-            waiting.payload = self._merge(waiting.payload, row.payload)
-            waiting.tickets.extend(row.tickets)
+            self._waiting.update(zip(rows, rows, strict=True))
         else:
-            self._waiting[row.key] = row
+            for row in rows:
+                self._join(row, self._merge)
         self._schedule()
+
+    def _join(self, row: Row[Payload], merge: Callable[[Payload, Payload], Payload]) -> None:
+        waiting = self._waiting.setdefault(row.key, row)
+        if waiting is not row:
+            waiting.payload = merge(waiting.payload, row.payload)
+            waiting.tickets += row.tickets
 
     def forget(self) -> None:
         """Drop the rows that wait: their partitions were given back and are read again.
@@ -124,7 +125,7 @@ class Batcher(Generic[Payload, Scores]):
             and self._n_scoring < self._max_in_flight
             and len(self._tasks) < self._max_unconfirmed
         ):
-            keys = [key for key, _ in zip(self._waiting, range(self._max_rows), strict=False)]
+            keys = list(islice(self._waiting, self._max_rows))
             rows = [self._waiting.pop(key) for key in keys]
             self._n_scoring += 1
             turn = asyncio.get_running_loop().create_future()
@@ -151,8 +152,8 @@ class Batcher(Generic[Payload, Scores]):
         finally:
             turn.set_result(None)
         await unconfirmed
-        for row in rows:
-            row.release()
+        for ticket, n_rows in _tickets_of(rows).items():
+            ticket.release(n_rows)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
@@ -162,3 +163,8 @@ class Batcher(Generic[Payload, Scores]):
             self._on_failure(error)
         if self._waiting:
             self._schedule()
+
+
+def _tickets_of(rows: Sequence[Row[Payload]]) -> Counter[Ticket]:
+    """Return how many of *rows* each record batch waits for."""
+    return Counter(chain.from_iterable([row.tickets for row in rows]))

@@ -18,7 +18,6 @@ from stream.domain.sessions import (
     Session,
     SessionEvent,
     advance,
-    has_applied,
     is_answered,
     is_resend,
 )
@@ -88,34 +87,38 @@ class RecommendPipeline:
         intake: Intake[SessionEvent] = self._reader.take_in(batch, _READ[batch.topic])
         self._clock.observe(batch.topic, batch.partition, intake.latest_ms)
         movements: list[Moved] = []
+        rows: list[Row[Visit]] = []
         ticket, n_repeats = Ticket(batch), 0
+        tickets = (ticket,)
         for visitor_id, facts in intake.events.items():
             key = visitor_id.encode()
             before = states.get(key) or _NEW
-            after, visits = self._fold(batch, visitor_id, facts, before=before)
+            after, visits, n_again = self._fold(batch, visitor_id, facts, before=before)
             if after is not before:
                 states.put(key, after)
-            n_repeats += _n_applied(batch, before, facts)
+            n_repeats += n_again
             movements += _movements(batch, after, facts)
-            for visit in visits:
-                self._batcher.add(Row(key, visit, [ticket]))
+            rows += [Row(key, visit, tickets) for visit in visits]
+        self._batcher.add(*rows)
         if n_repeats:
             self._telemetry.repeats.labels(batch.topic).inc(n_repeats)
         self._settling.settle([*intake.dead, *self._published(movements)], states, ticket)
 
     def _fold(
         self, batch: RecordBatch, visitor_id: str, facts: Sequence[Fact], *, before: Session
-    ) -> tuple[Session, list[Visit]]:
-        """Return the session after *facts*, and the visits owed an answer.
+    ) -> tuple[Session, list[Visit], int]:
+        """Return the session after *facts*, the visits owed an answer, and how many were repeats.
 
         A repeat is owed an answer as well: nobody knows whether the first one got out.
         """
         place = batch.topic, batch.partition
         number, partition, epoch = _NUMBERS[batch.topic], batch.partition, batch.epoch
-        session, visits, simulated = before, [], False
+        session, visits, n_repeats, simulated = before, [], 0, False
         owed: list[InRecord] = []
         for record, event in facts:
-            session = advance(session, event, Source(number, partition, epoch, record.offset))
+            after = advance(session, event, Source(number, partition, epoch, record.offset))
+            n_repeats += after is session
+            session = after
             if not is_answered(event) or is_history(record):
                 continue
             if not self._conflate:
@@ -126,7 +129,7 @@ class RecommendPipeline:
         if owed:
             records = tuple([(place, record) for record in owed])
             visits.append(Visit(visitor_id, session, records, simulated))
-        return session, visits
+        return session, visits, n_repeats
 
     def _published(self, movements: list[Moved]) -> Iterator[OutRecord]:
         """In the order of their origin, across visitors: products know repeats by it."""
@@ -138,13 +141,6 @@ class RecommendPipeline:
 
 def _source(batch: RecordBatch, record: InRecord) -> Source:
     return Source(_NUMBERS[batch.topic], batch.partition, batch.epoch, record.offset)
-
-
-def _n_applied(batch: RecordBatch, before: Session, facts: Sequence[Fact]) -> int:
-    """How many of *facts* were folded earlier; they are in offset order, so often none."""
-    if not before.applied or not has_applied(before, _source(batch, facts[0][0])):
-        return 0
-    return sum(has_applied(before, _source(batch, record)) for record, _ in facts)
 
 
 def _movements(batch: RecordBatch, session: Session, facts: Sequence[Fact]) -> Iterator[Moved]:

@@ -21,12 +21,14 @@ class Ticket:
     open: int = 1
     last: Callable[[], None] | None = None
 
-    def hold(self) -> None:
-        """One more thing must be confirmed before the batch is complete."""
-        self.open += 1
+    def hold(self, n_things: int = 1) -> None:
+        """Wait for *n_things* more to be confirmed before the batch is complete."""
+        self.open += n_things
 
-    def release(self) -> None:
-        """One thing was confirmed; the last one completes the batch."""
-        self.open -= 1
+    def release(self, n_things: int = 1) -> None:
+        """Hear that *n_things* were confirmed; the last one completes the batch."""
+        self.open -= n_things
         if self.open == 0:
-            (self.last or self.batch.complete)()
+            # What is left to do knows its ticket: not let go of, both would wait for the collector.
+            last, self.last = self.last or self.batch.complete, None
+            last()

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import asyncio
+import weakref
 from collections.abc import Awaitable, Sequence
+from functools import partial
 
 import pytest
 
@@ -71,7 +73,7 @@ def batcher_of(
 
 
 def row(payload: int, key: bytes = b"", tickets: Sequence[Ticket] = ()) -> Row[int]:
-    return Row(key or str(payload).encode(), payload, list(tickets))
+    return Row(key or str(payload).encode(), payload, tuple(tickets))
 
 
 async def test_row_leaves_at_once_when_the_model_is_free(
@@ -209,6 +211,40 @@ async def test_conflated_row_completes_every_batch_that_waits_for_it(
     await settled()
 
     assert [ticket.batch.completed for ticket in tickets] == [True, True]
+
+
+async def test_rows_added_in_one_call_hold_their_batch_each(
+    work: Work, failures: list[BaseException]
+) -> None:
+    ticket = Ticket(batch_of("t", [Record(b"")]))
+    batcher = batcher_of(work, failures, max_rows=2)
+    batcher.add(*[row(payload, tickets=[ticket]) for payload in (1, 2, 3)])
+    ticket.release()
+    await settled()
+
+    work.gates[0].set()
+    await settled()
+    assert not is_complete(ticket.batch)
+    work.gates[1].set()
+    await settled()
+
+    assert is_complete(ticket.batch)
+    assert work.answered == [[1, 2], [3]]
+
+
+def test_completed_batch_is_let_go_of_at_once() -> None:
+    class Kept:
+        """Stands for the records of a batch."""
+
+    kept, ticket = Kept(), Ticket(batch_of("t", [Record(b"")]))
+    gone = weakref.ref(kept)
+    ticket.last = partial(lambda *_: None, kept, ticket)
+    del kept
+
+    ticket.release()
+    del ticket
+
+    assert gone() is None
 
 
 async def test_failure_is_reported_and_completes_nothing(
