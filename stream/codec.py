@@ -112,7 +112,8 @@ decode_product_state: Reading[ProductState] = Reading(ProductState, "product_id"
 
 def is_history(record: InRecord) -> bool:
     """Whether *record* belongs to the past: folded in, not answered."""
-    return bool(record.headers) and any(name == HISTORY_HEADER for name, _ in record.headers)
+    headers = record.headers
+    return bool(headers) and any(name == HISTORY_HEADER for name, _ in headers)
 
 
 def not_after(event: Dated, latest_ms: int) -> Dated:

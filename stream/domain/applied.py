@@ -83,8 +83,8 @@ def take(
     A record of an epoch other than the remembered one belongs to a re-created topic: its offsets
     start low again, so it replaces what was remembered. Ids outlive the epoch.
     """
-    entry = _entry(applied, source)
     offset, epoch = source.offset, source.epoch
+    entry = _entry(applied, source)
     if entry is None:
         fresh = Applied(source.topic, source.partition, epoch, offset, id_)
         return _bounded((*applied, fresh), fresh), True
@@ -98,9 +98,7 @@ def take(
     else:
         resent = (*resent[1 - RECENT_IDS :], offset)
     after = Applied(source.topic, source.partition, epoch, offset, ids, resent)
-    if len(applied) == 1:
-        return (after,), is_new
-    return tuple([after if other is entry else other for other in applied]), is_new
+    return (after,) if len(applied) == 1 else _replaced(applied, entry, after), is_new
 
 
 def _contains(ids: bytes, id_: bytes) -> bool:
@@ -116,6 +114,10 @@ def _entry(applied: tuple[Applied, ...], source: Source) -> Applied | None:
         if entry.partition == partition and entry.topic == topic:
             return entry
     return None
+
+
+def _replaced(entries: tuple[Applied, ...], old: Applied, new: Applied) -> tuple[Applied, ...]:
+    return tuple([new if entry is old else entry for entry in entries])
 
 
 def _bounded(entries: tuple[Applied, ...], newest: Applied) -> tuple[Applied, ...]:

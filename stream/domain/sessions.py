@@ -99,11 +99,11 @@ def advance(session: Session, event: SessionEvent, source: Source) -> Session:
     applied, is_new = memory.take(session.applied, source, _id_of(event))
     if applied is session.applied:
         return session
-    if not is_new:
-        return Session(session.trail, applied, session.updated_at_ms)
-    at_ms = event.occurred_at_ms
-    latest_ms = max(session.updated_at_ms, at_ms)
-    return Session(_followed(session.trail, event, source), applied, latest_ms)
+    trail, latest_ms, at_ms = session.trail, session.updated_at_ms, event.occurred_at_ms
+    if is_new:
+        trail = _followed(trail, event, source)
+        latest_ms = max(latest_ms, at_ms)
+    return Session(trail, applied, latest_ms)
 
 
 def has_applied(session: Session, source: Source) -> bool:

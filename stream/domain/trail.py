@@ -119,7 +119,8 @@ class Trail(Struct, frozen=True, array_like=True, gc=False):
     def with_row(self, product_id: str, row: bytes, capacity: int) -> Trail:
         """Return the newest *capacity* of these and one more, wherever its time puts it."""
         products, rows = self.products, self.rows
-        n_over = max(0, len(products) + 1 - capacity)
+        n_over = len(products) + 1 - capacity
+        n_over = max(0, n_over)
         if rows[-_ROW_BYTES:] <= row:
             return Trail((*products[n_over:], product_id), rows[n_over * _ROW_BYTES :] + row)
         at = self._place_of(row)

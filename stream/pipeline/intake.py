@@ -140,11 +140,13 @@ class Reader:
         n_keys = n_partitions = 0
         for subject, facts in events.items():
             key = subject.encode()
-            others = [record for record, _ in facts if record.key != key]
-            if self._is_misplaced(partition, key):
-                n_partitions += len(facts) - len(others)
-            n_partitions += sum(self._is_misplaced(partition, record.key) for record in others)
-            n_keys += len(others)
+            is_misplaced = self._is_misplaced(partition, key)
+            for record, _ in facts:
+                if record.key == key:
+                    n_partitions += is_misplaced
+                else:
+                    n_keys += 1
+                    n_partitions += self._is_misplaced(partition, record.key)
         return n_keys, n_partitions
 
     def _is_misplaced(self, partition: int, key: bytes | None) -> bool:

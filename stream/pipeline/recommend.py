@@ -97,7 +97,8 @@ class RecommendPipeline:
             if after is not before:
                 states.put(key, after)
             n_repeats += n_again
-            movements += _movements(batch, after, facts)
+            if batch.topic == ORDERS.name:
+                movements += _movements(batch, after, facts)
             rows += [Row(key, visit, tickets) for visit in visits]
         self._batcher.add(*rows)
         if n_repeats:
@@ -145,8 +146,6 @@ def _source(batch: RecordBatch, record: InRecord) -> Source:
 
 def _movements(batch: RecordBatch, session: Session, facts: Sequence[Fact]) -> Iterator[Moved]:
     """Order lines, but not those of an order that the store sent twice; the past stays the past."""
-    if batch.topic != ORDERS.name:
-        return
     for record, event in facts:
         source = _source(batch, record)
         if isinstance(event, OrderEvent) and not is_resend(session, event, source):
