@@ -1,18 +1,21 @@
 """What a visitor did, in columns: ids of products beside rows of fixed size.
 
 Fifty interactions as objects would be made, compared, copied and stored one by one at every event.
-As columns they are a tuple and a string: adding one copies both, storing them costs two values, and
-what kinds there are is one slice.
+As columns they are two strings, laid out as they are stored: adding one copies both, storing them
+is copying them once more, and what kinds there are is one slice. Fifty ids as objects would have
+their references counted, all over the memory, at each copy and again when it goes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from enum import IntEnum
+from functools import cache
 from struct import Struct as Packing
 from typing import NamedTuple
 
-from msgspec import Struct
+from msgspec import MsgspecError, Raw, Struct
+from msgspec.msgpack import Decoder, Encoder
 
 from stream.domain.applied import Source
 
@@ -52,6 +55,14 @@ _KINDS = bytes(Kind)
 _PARTITION_BITS = 28
 _LINE_BITS = 6
 
+_packed = Encoder().encode
+_unpacked = Decoder(tuple[str, ...]).decode
+# MessagePack's own marks: an array of up to 15, a string of up to 31 bytes, of up to 255 bytes.
+_SHORT_ARRAY = 0x90
+_LONG_ARRAY = b"\xdc"
+_SHORT_TEXT = 0xA0
+_TEXT_8 = 0xD9
+
 
 def row_of(
     source: Source, occurred_at_ms: int, kind: Kind, quantity: int, *, line: int = 0
@@ -70,11 +81,11 @@ class Trail(Struct, frozen=True, array_like=True, gc=False):
     """Interactions in event order, newest last.
 
     Attributes:
-        products: The product of each.
+        ids: The product of each, as an array of MessagePack.
         rows: The rest of each, end to end.
     """
 
-    products: tuple[str, ...] = ()
+    ids: Raw = Raw(_packed(()))
     rows: bytes = b""
 
     @classmethod
@@ -91,10 +102,10 @@ class Trail(Struct, frozen=True, array_like=True, gc=False):
             )
             for act in acts
         ]
-        return cls(tuple([act.product_id for act in acts]), b"".join(rows))
+        return cls(Raw(_packed([act.product_id for act in acts])), b"".join(rows))
 
     def __len__(self) -> int:
-        return len(self.products)
+        return len(self.rows) // _ROW_BYTES
 
     def __iter__(self) -> Iterator[Interaction]:
         for product_id, row in zip(self.products, _ROW.iter_unpack(self.rows), strict=True):
@@ -106,9 +117,17 @@ class Trail(Struct, frozen=True, array_like=True, gc=False):
             )
 
     @property
+    def products(self) -> tuple[str, ...]:
+        """The product of each."""
+        return _unpacked(self.ids)
+
+    @property
     def is_whole(self) -> bool:
         """Whether each product has a row of a known kind, as in all that was not damaged."""
-        n_bytes = len(self.products) * _ROW_BYTES
+        try:
+            n_bytes = len(self.products) * _ROW_BYTES
+        except (MsgspecError, UnicodeDecodeError):
+            return False
         return len(self.rows) == n_bytes and not self.kinds.translate(None, _KINDS)
 
     @property
@@ -118,19 +137,44 @@ class Trail(Struct, frozen=True, array_like=True, gc=False):
 
     def with_row(self, product_id: str, row: bytes, capacity: int) -> Trail:
         """Return the newest *capacity* of these and one more, wherever its time puts it."""
-        products, rows = self.products, self.rows
-        n_over = len(products) + 1 - capacity
-        n_over = max(0, n_over)
-        if rows[-_ROW_BYTES:] <= row:
-            return Trail((*products[n_over:], product_id), rows[n_over * _ROW_BYTES :] + row)
-        at = self._place_of(row)
-        products = (*products[:at], product_id, *products[at:])
+        rows, n_acts = self.rows, len(self)
+        if n_acts > capacity or rows[-_ROW_BYTES:] > row:
+            return self._with_late(product_id, row, capacity)
+        ids = bytes(self.ids)
+        at, n_over = len(_array_of(n_acts)), 0
+        if n_acts == capacity:
+            at, n_over = at + _n_bytes_of_text(ids, at), 1
+        ids = _array_of(n_acts + 1 - n_over) + ids[at:] + _packed(product_id)
+        return Trail(Raw(ids), rows[n_over * _ROW_BYTES :] + row)
+
+    def _with_late(self, product_id: str, row: bytes, capacity: int) -> Trail:
+        rows, at = self.rows, self._place_of(row)
+        products = [*self.products]
+        products.insert(at, product_id)
         rows = rows[: at * _ROW_BYTES] + row + rows[at * _ROW_BYTES :]
-        return Trail(products[n_over:], rows[n_over * _ROW_BYTES :])
+        return Trail(Raw(_packed(products[-capacity:])), rows[-capacity * _ROW_BYTES :])
 
     def _place_of(self, row: bytes) -> int:
         """Return how many are not later than *row*; one that is late is seldom very late."""
-        rows, at = self.rows, len(self.products)
+        rows, at = self.rows, len(self)
         while at and rows[(at - 1) * _ROW_BYTES : at * _ROW_BYTES] > row:
             at -= 1
         return at
+
+
+@cache
+def _array_of(n_items: int) -> bytes:
+    """Return how an array begins."""
+    if n_items < _SHORT_TEXT - _SHORT_ARRAY:
+        return bytes([_SHORT_ARRAY | n_items])
+    return _LONG_ARRAY + n_items.to_bytes(2, "big")
+
+
+def _n_bytes_of_text(packed: bytes, at: int) -> int:
+    """Return how long the string that begins *at* is, its own beginning included."""
+    mark = packed[at]
+    if mark < _TEXT_8:
+        return 1 + mark - _SHORT_TEXT
+    if mark == _TEXT_8:
+        return 2 + packed[at + 1]
+    return 3 + int.from_bytes(packed[at + 1 : at + 3], "big")
