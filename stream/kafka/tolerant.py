@@ -1,5 +1,7 @@
 """Reading record batches that aiokafka gives up on: no producer may stop a partition.
 
+Its consumers also hand the records over as ours, for theirs are the dearest part of reading.
+
 One header name that is not UTF-8 makes aiokafka 0.14 raise for its whole record batch, at every
 fetch anew. Java's client reads such a name with replacement characters; so do we. A record broken
 inside still has its length, so its neighbours are read; it comes out as bytes that are no event.
@@ -12,10 +14,13 @@ from typing import Any
 
 import structlog
 from aiokafka.consumer import fetcher
+from aiokafka.consumer.fetcher import PartitionRecords
 from aiokafka.errors import CorruptRecordException
 from aiokafka.record.default_records import _DefaultRecordBatchPy, _DefaultRecordPy
 from aiokafka.record.memory_records import _MemoryRecordsPy
 from aiokafka.record.util import decode_varint
+
+from stream.kafka.records import FetchedRecord
 
 log = structlog.get_logger(__name__)
 
@@ -27,6 +32,15 @@ _MAX_REASON_CHARS = 200
 def read_tolerantly() -> None:
     """Make aiokafka's consumers of this process read on; calling it again changes nothing."""
     fetcher.MemoryRecords = TolerantRecords
+    fetcher.PartitionRecords = PlainRecords
+
+
+class PlainRecords(PartitionRecords):  # type: ignore[misc]  # mypy does not follow aiokafka
+    """The records of a partition, without the eleven fields of a ``ConsumerRecord``."""
+
+    def _consumer_record(self, _tp: Any, record: Any) -> FetchedRecord:
+        headers = tuple(record.headers)
+        return FetchedRecord(record.offset, record.timestamp, record.key, record.value, headers)
 
 
 class TolerantRecords(_MemoryRecordsPy):  # type: ignore[misc]  # final to mypy only

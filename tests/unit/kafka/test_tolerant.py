@@ -6,9 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from aiokafka.consumer import fetcher
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
+from aiokafka.structs import TopicPartition
 
-from stream.kafka.tolerant import UNREADABLE_HEADER, TolerantRecords
+from stream.kafka.records import FetchedRecord
+from stream.kafka.tolerant import UNREADABLE_HEADER, TolerantRecords, read_tolerantly
 
 GZIP = 1
 NAME = "trace"
@@ -80,3 +83,13 @@ def test_record_longer_than_its_batch_takes_the_rest_and_ends_at_its_last_offset
     assert (first.offset, first.value) == (7, b"value-0")
     assert rest.offset == 9
     assert b"value-2" in rest.value
+
+
+def test_consumer_hands_over_records_as_ours_that_say_the_same() -> None:
+    read_tolerantly()
+    raw = batch_of([b"a", b"b"], base_offset=5)
+    at = TopicPartition("t", 0)
+
+    handed = list(fetcher.PartitionRecords(at, TolerantRecords(raw), [], 6, None, None, True, 0))
+
+    assert handed == [FetchedRecord(6, 1_001, b"k1", b"b", ((NAME, b"1"),))]
