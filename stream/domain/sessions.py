@@ -126,7 +126,7 @@ def is_answered(event: SessionEvent) -> bool:
 
 def has_only_browsed(session: Session) -> bool:
     """Whether nothing was bought and nothing is in the basket, as in most sessions; soon told."""
-    return not session.trail.kinds.translate(None, _BROWSING)
+    return session.trail.has_only(_BROWSING)
 
 
 def basket(session: Session) -> frozenset[str]:
@@ -182,10 +182,9 @@ def latest_products(session: Session, n_products: int) -> list[str]:
 
 
 def _drawn_to(trail: Trail) -> Sequence[str]:
-    kinds = trail.kinds
-    if not kinds.translate(None, _DRAWN_TO):
+    if trail.has_only(_DRAWN_TO):
         return trail.products
-    acts = zip(trail.products, kinds, strict=True)
+    acts = zip(trail.products, trail.kinds, strict=True)
     return [product_id for product_id, kind in acts if kind in _DRAWN_TO]
 
 

@@ -128,24 +128,29 @@ class Trail(Struct, frozen=True, array_like=True, gc=False):
             n_bytes = len(self.products) * _ROW_BYTES
         except (MsgspecError, UnicodeDecodeError):
             return False
-        return len(self.rows) == n_bytes and not self.kinds.translate(None, _KINDS)
+        return len(self.rows) == n_bytes and self.has_only(_KINDS)
 
     @property
     def kinds(self) -> bytes:
         """The kind of each, a byte each."""
         return self.rows[_KIND_AT::_ROW_BYTES]
 
+    def has_only(self, kinds: bytes) -> bool:
+        """Whether each is of one of *kinds*."""
+        return not self.rows[_KIND_AT::_ROW_BYTES].translate(None, kinds)
+
     def with_row(self, product_id: str, row: bytes, capacity: int) -> Trail:
         """Return the newest *capacity* of these and one more, wherever its time puts it."""
-        rows, n_acts = self.rows, len(self)
+        rows, ids = self.rows, bytes(self.ids)
+        n_acts = len(rows) // _ROW_BYTES
         if n_acts > capacity or rows[-_ROW_BYTES:] > row:
             return self._with_late(product_id, row, capacity)
-        ids = bytes(self.ids)
-        at, n_over = len(_array_of(n_acts)), 0
-        if n_acts == capacity:
-            at, n_over = at + _n_bytes_of_text(ids, at), 1
-        ids = _array_of(n_acts + 1 - n_over) + ids[at:] + _packed(product_id)
-        return Trail(Raw(ids), rows[n_over * _ROW_BYTES :] + row)
+        start = _array_of(n_acts)
+        if n_acts < capacity:
+            ids = _array_of(n_acts + 1) + ids[len(start) :] + _packed(product_id)
+            return Trail(Raw(ids), rows + row)
+        ids = start + ids[_end_of_text(ids, len(start)) :] + _packed(product_id)
+        return Trail(Raw(ids), rows[_ROW_BYTES:] + row)
 
     def _with_late(self, product_id: str, row: bytes, capacity: int) -> Trail:
         rows, at = self.rows, self._place_of(row)
@@ -170,11 +175,11 @@ def _array_of(n_items: int) -> bytes:
     return _LONG_ARRAY + n_items.to_bytes(2, "big")
 
 
-def _n_bytes_of_text(packed: bytes, at: int) -> int:
-    """Return how long the string that begins *at* is, its own beginning included."""
+def _end_of_text(packed: bytes, at: int) -> int:
+    """Return where the string that begins *at* has ended."""
     mark = packed[at]
     if mark < _TEXT_8:
-        return 1 + mark - _SHORT_TEXT
+        return at + 1 + mark - _SHORT_TEXT
     if mark == _TEXT_8:
-        return 2 + packed[at + 1]
-    return 3 + int.from_bytes(packed[at + 1 : at + 3], "big")
+        return at + 2 + packed[at + 1]
+    return at + 3 + int.from_bytes(packed[at + 1 : at + 3], "big")
