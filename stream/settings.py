@@ -82,7 +82,7 @@ class Settings(BaseSettings):
     ssl_key_password: SecretStr | None = Field(None, description="password of the client key")
 
     # -- reading and publishing --------------------------------------------------------------
-    max_chunk_records: int = Field(1000, ge=1, le=100_000, description="records a fetched chunk")
+    max_chunk_records: int = Field(4000, ge=1, le=100_000, description="records a fetched chunk")
     max_chunks_buffered: int = Field(4, ge=1, le=64, description="chunks waiting for one agent")
     fetch_wait_ms: int = Field(
         50, ge=1, le=10_000, description="the broker holds a fetch that finds nothing"
