@@ -199,21 +199,31 @@ class Store:
         offsets = self._admin.list_group_offsets(GROUP)[GROUP]
         return {(at.topic, at.partition): committed.offset for at, committed in offsets.items()}
 
-    def uncommitted(self) -> dict[tuple[str, int], int]:
-        """Return how many records of each partition read are not committed."""
+    def uncommitted(
+        self, committed: Mapping[tuple[str, int], int] | None = None
+    ) -> dict[tuple[str, int], int]:
+        """Return how many records of each partition read are not *committed*; without it, now."""
+        committed = self.committed() if committed is None else committed
         ends: dict[tuple[str, int], int] = defaultdict(int)
         for topic in READ:
             for partition, record in self.records(topic):
                 ends[topic.name, partition] = record.offset + 1
-        committed = self.committed()
         left = {at: end - committed.get(at, 0) for at, end in ends.items()}
         return {at: n_records for at, n_records in left.items() if n_records > 0}
 
     def settle(self, within_s: float = 40) -> None:
-        """Read until the workers have committed every record of the topics they read."""
-        self.until(
-            lambda: not self.uncommitted(), "all that was read is committed", within_s=within_s
-        )
+        """Read until the workers have committed every record of the topics they read.
+
+        What is committed is asked before the topics are read: an order's lines are there when the
+        order is committed, but need not have been when the topics were read before that.
+        """
+
+        def is_settled() -> bool:
+            committed = self.committed()
+            self.read()
+            return not self.uncommitted(committed)
+
+        until(is_settled, "all that was read is committed", within_s=within_s)
         self.read()
 
     def epochs(self) -> Mapping[str, int]:
