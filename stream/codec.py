@@ -137,7 +137,7 @@ def encode(value: msgspec.Struct) -> bytes:
 
 
 class AnswerEncoder:
-    """Writes recommendations as :func:`encode` does, byte for byte.
+    """Writes recommendations as :func:`encode` does, byte for byte; scores are floats.
 
     Most answers without a model show the same best sellers; these are written once for as long as
     they are the same.

@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream.bench.contestants import Contestant
+from stream.bench.loading import Sent
 from stream.demo.ledger import PartitionBook
 from stream.demo.reading import TopicsReader
 from stream.domain.outputs import Recommendation
+from stream.errors import PartDied
 
 _decode = msgspec.json.Decoder(Recommendation).decode
 
@@ -70,16 +72,20 @@ class Books:
     def n_events(self) -> int:
         return sum(map(len, self._partitions))
 
-    def latency_ms(self, began_ms: int, ended_ms: int) -> NDArray[np.int64]:
-        """Return what passed from append to answer of each event appended in that time.
+    def latency_ms(self, sent: Sent) -> NDArray[np.int64]:
+        """Return what passed from append to answer of each event of a load, -1 without an answer.
 
-        -1 where there was no answer.
+        Raises:
+            PartDied: Not all of them were appended in its time.
         """
-        found = []
+        found: list[NDArray[np.int64]] = []
         for book in self._partitions:
             appended, latency = np.array(book.appended_ms), np.array(book.latency_ms)
-            found.append(latency[(began_ms <= appended) & (appended <= ended_ms)])
-        return np.concatenate(found)
+            found.append(latency[(sent.began_ms <= appended) & (appended <= sent.ended_ms)])
+        latency_ms: NDArray[np.int64] = np.concatenate(found)
+        if len(latency_ms) != sent.n_events:
+            raise PartDied(f"{sent.n_events:,} events sent, {len(latency_ms):,} appended meanwhile")
+        return latency_ms
 
     def n_unanswered(self) -> int:
         """Return how many events no answer covers."""

@@ -31,6 +31,8 @@ from stream.pipeline.scoring import encode_sessions
 
 #: One executes and one waits, and twice that: the better counts as what Triton gives.
 IN_FLIGHT = (2, 4)
+#: Rows that a worker asks for as it starts, to see that the model answers.
+_N_OWN = 1
 _decode = msgspec.json.Decoder(Recommendation).decode
 
 #: Partition and offset of an event.
@@ -91,9 +93,10 @@ def _run(here: Scene, bench: Bench, n_events: int, number: int) -> Run:
     answers = bench.answered(contestant, n_events, number)
     n_requests = Counter(requests_by_rows(url))
     n_requests.subtract(before)
-    # A worker that starts asks for a row of its own, to see that the model answers.
-    n_requests[1] -= sum(rows * n for rows, n in n_requests.items()) - n_events
+    n_requests[1] -= _N_OWN
     pipeline = measured(answers)
+    if (n_rows := sum(rows * n for rows, n in n_requests.items())) != n_events:
+        raise PartDied(f"Triton was asked for {n_rows:,} rows by {n_events:,} events")
     if not pipeline.n_answers == pipeline.n_covered == n_events or pipeline.n_degraded:
         raise PartDied(
             f"{pipeline.n_answers:,} answers, {pipeline.n_degraded:,} of them without the model, "

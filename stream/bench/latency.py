@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -72,29 +72,32 @@ def _theirs(here: Scene, number: int) -> Contestant:
 
 def _run(here: Scene, contestant: Contestant, found: Found, number: int) -> Mapping[int, Phase]:
     """Load *contestant* with each load in turn; why it did not come through is noted."""
+    phases: dict[int, Phase] = {}
     try:
-        phases = _loaded(here, contestant, found, number)
+        for share, phase in _loaded(here, contestant, found, number):
+            phases[share] = phase
+            found.add(contestant.name, share, phase)
     except (PartDied, TimeoutError) as error:
         found.failed[contestant.name] = f"run {number + 1}: {error}"
-        return {}
-    for share, phase in phases.items():
-        found.add(contestant.name, share, phase)
     return phases
 
 
-def _loaded(here: Scene, contestant: Contestant, found: Found, number: int) -> Mapping[int, Phase]:
-    sent: dict[int, Sent] = {}
+def _loaded(
+    here: Scene, contestant: Contestant, found: Found, number: int
+) -> Iterator[tuple[int, Phase]]:
+    """Give what came of each load; the contestant ends with the last."""
     with standing(here, contestant, number) as stand:
-        n_before = stand.books.n_degraded
         for share in found.loads:
-            sent[share] = stand.load(found.events_per_s * share / 100, found.seconds)
+            n_degraded = stand.books.n_degraded
+            sent = stand.load(found.events_per_s * share / 100, found.seconds)
             stand.wait()
-        stand.audit()
-    found.n_degraded[contestant.name] += stand.books.n_degraded - n_before
-    return {share: _phase(stand.books, each) for share, each in sent.items()}
+            stand.audit()
+            if (n_degraded := stand.books.n_degraded - n_degraded) > 0:
+                raise PartDied(f"at {share} % {n_degraded:,} answers came without the model")
+            yield share, _phase(stand.books, sent)
 
 
 def _phase(books: Books, sent: Sent) -> Phase:
-    latency_ms = books.latency_ms(sent.began_ms, sent.ended_ms)
+    latency_ms = books.latency_ms(sent)
     p50, p99, most = np.percentile(latency_ms, [50, 99, 100]).tolist()
     return Phase(len(latency_ms), sent.events_per_s, p50, p99, most)

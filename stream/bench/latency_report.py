@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from statistics import median
@@ -44,7 +43,6 @@ class Found:
         loads: In percent of the saturated rate.
         saturated: Answers/s of each run while more came than could be taken.
         phases: By contestant and load, a phase a run.
-        n_degraded: Answers without the model, by contestant.
         failed: Who did not come through, and why.
     """
 
@@ -54,7 +52,6 @@ class Found:
     saturated: Sequence[float] = ()
     single_row_ms: list[float] = field(default_factory=list)
     phases: dict[str, dict[int, list[Phase]]] = field(default_factory=dict)
-    n_degraded: Counter[str] = field(default_factory=Counter)
     failed: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -72,7 +69,7 @@ class Found:
     def over_single(self) -> Mapping[str, float]:
         """How many times a request with one row our answer takes at the least load."""
         single_ms = median(self.single_row_ms)
-        if OURS not in self.phases:
+        if min(self.loads) not in self.phases.get(OURS, {}):
             return {}
         return {
             figure: round(self.middle(OURS, min(self.loads), f"{figure}_ms") / single_ms, 2)
@@ -117,7 +114,6 @@ def report_of(found: Found) -> dict[str, object]:
             }
             for name, by_load in found.phases.items()
         },
-        "degraded": dict(found.n_degraded),
         "failures": found.failed,
         "machine": machine(),
     }

@@ -54,16 +54,18 @@ class Sent:
 
     Attributes:
         began_ms: ms since the Unix epoch, as record timestamps are.
-        ended_ms: When the last event was handed over.
+        handed_ms: When the last event was handed over.
+        ended_ms: When all were confirmed, and so appended.
     """
 
     n_events: int
     began_ms: int
+    handed_ms: int
     ended_ms: int
 
     @property
     def events_per_s(self) -> float:
-        return self.n_events / max(self.ended_ms - self.began_ms, 1) * 1000
+        return self.n_events / max(self.handed_ms - self.began_ms, 1) * 1000
 
 
 async def load(
@@ -84,10 +86,11 @@ async def load(
                 records = list(records_of(topic, drawn, settings.partitions))
                 publishing.create_task(producer.publish(records))
                 n_events += n_due
-            ended_ms = _now_ms()
+            handed_ms = _now_ms()
+        ended_ms = _now_ms()
     finally:
         await producer.stop()
-    return Sent(n_events, began_ms, ended_ms)
+    return Sent(n_events, began_ms, handed_ms, ended_ms)
 
 
 async def arrivals(per_s: float, seconds: float, random: Random) -> AsyncIterator[int]:

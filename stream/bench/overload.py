@@ -5,12 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from array import array
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from rich.console import Console
 
 from stream.bench.books import Books
@@ -69,7 +70,8 @@ def _run(here: Scene, events_per_s: float, burst: Burst, number: int) -> Overloa
     stale_ms = books.last_stale_ms(burst.fresh_ms)
     return Overload(
         phases={name: _phase(books, each, rows, memory) for name, (each, rows) in loads.items()},
-        recovered_s=max(0, (stale_ms or 0) - sent["burst"].ended_ms) / 1000,
+        recovered_s=max(0, (stale_ms or 0) - sent["burst"].handed_ms) / 1000,
+        most_resident_mib=memory.most(sent["burst"].began_ms, sent["after"].ended_ms) / 2**20,
         n_degraded=books.n_degraded - n_degraded,
         n_repeats=books.n_repeats,
     )
@@ -91,10 +93,12 @@ class _Memory:
     at_ms: array[int]
     n_bytes: array[int]
 
-    def within(self, sent: Sent) -> Sequence[int]:
+    def within(self, began_ms: int, ended_ms: int) -> NDArray[np.int64]:
         at = np.array(self.at_ms)
-        seen = np.array(self.n_bytes)[(sent.began_ms <= at) & (at <= sent.ended_ms)]
-        return [int(each) for each in seen]
+        return np.array(self.n_bytes)[(began_ms <= at) & (at <= ended_ms)]
+
+    def most(self, began_ms: int, ended_ms: int) -> int:
+        return int(self.within(began_ms, ended_ms).max())
 
 
 @contextmanager
@@ -103,8 +107,10 @@ def _memory(child: Child) -> Iterator[_Memory]:
 
     def look() -> None:
         while not over.wait(_LOOK_S) and child.alive:
-            memory.at_ms.append(int(time.time() * 1000))
-            memory.n_bytes.append(resident_bytes(child.pid))
+            with suppress(FileNotFoundError, ProcessLookupError):  # it ended just now
+                n_bytes = resident_bytes(child.pid)
+                memory.at_ms.append(int(time.time() * 1000))
+                memory.n_bytes.append(n_bytes)
 
     watching = threading.Thread(target=look, daemon=True)
     watching.start()
@@ -116,9 +122,8 @@ def _memory(child: Child) -> Iterator[_Memory]:
 
 
 def _phase(books: Books, sent: Sent, rows_per_request: float, memory: _Memory) -> Phase:
-    latency_ms = books.latency_ms(sent.began_ms, sent.ended_ms)
+    latency_ms = books.latency_ms(sent)
     p50, p99, most = np.percentile(latency_ms, [50, 99, 100]).tolist()
-    resident = memory.within(sent)
     return Phase(
         n_events=len(latency_ms),
         events_per_s=sent.events_per_s,
@@ -127,6 +132,5 @@ def _phase(books: Books, sent: Sent, rows_per_request: float, memory: _Memory) -
         p50_ms=p50,
         p99_ms=p99,
         max_ms=most,
-        resident_mib=float(np.median(resident)) / 2**20,
-        most_resident_mib=max(resident) / 2**20,
+        resident_mib=float(np.median(memory.within(sent.began_ms, sent.ended_ms))) / 2**20,
     )

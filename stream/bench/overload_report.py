@@ -45,7 +45,6 @@ class Phase:
     p99_ms: float
     max_ms: float
     resident_mib: float
-    most_resident_mib: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,19 +53,20 @@ class Overload:
 
     Attributes:
         recovered_s: From the burst's end until the last stale answer.
+        most_resident_mib: From the burst's beginning to the end.
         n_repeats: Answers to what was answered before.
     """
 
     phases: Mapping[str, Phase]
     recovered_s: float
+    most_resident_mib: float
     n_degraded: int
     n_repeats: int
 
     @property
     def memory_ratio(self) -> float:
         """The most memory in or after the burst, over what was steady before it."""
-        most = max(self.phases[name].most_resident_mib for name in ("burst", "after"))
-        return most / self.phases["before"].resident_mib
+        return self.most_resident_mib / self.phases["before"].resident_mib
 
     def __str__(self) -> str:
         burst = self.phases["burst"]
@@ -79,7 +79,7 @@ class Overload:
 def table(found: Sequence[Overload], burst: Burst) -> Table:
     """The report for a terminal: medians over the runs."""
     title = f"{burst.times:g} times the saturated rate for {burst.seconds:g} s (medians)"
-    headings = ("", "events/s", "answers/event", "rows/request", "p50 ms", "p99 ms", "MiB", "most")
+    headings = ("", "events/s", "answers/event", "rows/request", "p50 ms", "p99 ms", "MiB")
     shown = Table(*headings, title=title)
     for name in found[0].phases:
         figures = _medians([run.phases[name] for run in found])
@@ -91,9 +91,9 @@ def table(found: Sequence[Overload], burst: Burst) -> Table:
             f"{figures['p50_ms']:,.0f}",
             f"{figures['p99_ms']:,.0f}",
             f"{figures['resident_mib']:.0f}",
-            f"{figures['most_resident_mib']:.0f}",
         )
-    shown.add_row("memory", f"{median([run.memory_ratio for run in found]):.2f} x")
+    shown.add_row("most memory", f"{median([run.memory_ratio for run in found]):.2f} x")
+    shown.add_row("without the model", f"{sum(run.n_degraded for run in found):,}")
     shown.add_row("fresh after", f"{median([run.recovered_s for run in found]):.1f} s")
     return shown
 

@@ -23,6 +23,8 @@ _WARM_UP_PER_S = 500.0
 _N_WAITING = 30_000
 #: How long more comes than can be taken, and how much of that is its beginning.
 _SATURATION_S, _FILLING_S = 10.0, 3.0
+#: Times the rate at which what waits is answered.
+_TOO_MUCH = 1.5
 
 
 @dataclass(slots=True)
@@ -99,6 +101,9 @@ def saturated(here: Scene, runs: int) -> list[float]:
     """Return at how many events/s our worker answers while more come than it can take.
 
     What comes shares the machine with it; so that is less than it answers of what waits already.
+
+    Raises:
+        PartDied: It kept up, or answered without the model.
     """
     contestant = ours_with_models(here.settings, conflate=False)
     bench = Bench(here.settings, here.folder, here.products)
@@ -106,10 +111,14 @@ def saturated(here: Scene, runs: int) -> list[float]:
     rates = []
     for number in range(runs):
         with standing(here, contestant, 100 + number) as stand:
-            sent = stand.load(waiting.events_per_s, _SATURATION_S)
+            sent = stand.load(_TOO_MUCH * waiting.events_per_s, _SATURATION_S)
             stand.wait()
             stand.audit()
-        began_ms = sent.began_ms + int(_FILLING_S * 1000)
-        n_answers = stand.books.n_answers(began_ms, sent.ended_ms)
-        rates.append(n_answers / (sent.ended_ms - began_ms) * 1000)
+        began_ms, books = sent.began_ms + int(_FILLING_S * 1000), stand.books
+        if books.n_degraded or books.n_answers(sent.began_ms, sent.handed_ms) > 0.9 * sent.n_events:
+            raise PartDied(
+                f"not saturated at {sent.events_per_s:,.0f} events/s, or not by the model"
+            )
+        n_answers = books.n_answers(began_ms, sent.handed_ms)
+        rates.append(n_answers / (sent.handed_ms - began_ms) * 1000)
     return rates

@@ -94,7 +94,8 @@ _BROWSING = bytes([Kind.VIEW, Kind.CLICK, Kind.CANCEL, Kind.REFUND])
 def advance(session: Session, event: SessionEvent, source: Source) -> Session:
     """Return the session after *event*; an event folded before changes nothing else.
 
-    A record folded before changes nothing at all: *session* itself comes back. Events of one topic-partition come in offset order; between partitions any order will do.
+    A record folded before changes nothing at all: *session* itself comes back. Events of one
+    topic-partition come in offset order; between partitions any order will do.
     """
     applied, is_new = memory.take(session.applied, source, _id_of(event))
     if applied is session.applied:

@@ -36,9 +36,14 @@ def read_tolerantly() -> None:
 
 
 class PlainRecords(PartitionRecords):  # type: ignore[misc]  # mypy does not follow aiokafka
-    """The records of a partition, without the eleven fields of a ``ConsumerRecord``."""
+    """The records of a partition, without the eleven fields of a ``ConsumerRecord``.
 
-    def _consumer_record(self, _tp: Any, record: Any) -> FetchedRecord:
+    Whoever has deserializers is no consumer of ours, and gets what aiokafka gives.
+    """
+
+    def _consumer_record(self, tp: Any, record: Any) -> Any:
+        if self._key_deserializer or self._value_deserializer:
+            return super()._consumer_record(tp, record)
         headers = tuple(record.headers)
         return FetchedRecord(record.offset, record.timestamp, record.key, record.value, headers)
 

@@ -86,7 +86,7 @@ def test_all_of_a_load_is_in_the_books_with_its_answers_and_a_death_is_reported(
         with pytest.raises(PartDied, match="ended with code"):
             stand.wait()
 
-    latency_ms = stand.books.latency_ms(sent.began_ms, sent.ended_ms)
+    latency_ms = stand.books.latency_ms(sent)
     assert len(latency_ms) == sent.n_events
     assert latency_ms.min() >= 0
     assert 0 < stand.books.n_answers(sent.began_ms, sent.ended_ms + 60_000) <= sent.n_events
@@ -103,4 +103,4 @@ def test_events_that_nobody_answers_are_lost_in_the_books(here: Scene) -> None:
     books.read(timeout_s=30)
 
     assert books.n_unanswered() == sent.n_events > 0
-    assert (books.latency_ms(sent.began_ms, sent.ended_ms) == -1).all()
+    assert (books.latency_ms(sent) == -1).all()

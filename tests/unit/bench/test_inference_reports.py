@@ -35,11 +35,11 @@ def make_found() -> latency_report.Found:
 
 
 def make_memory(steady: float, most: float) -> Overload:
-    def phase(resident: float, most_resident: float) -> overload_report.Phase:
-        return overload_report.Phase(10, 1.0, 0.5, 60.0, 1, 2, 3, resident, most_resident)
-
-    phases = {"before": phase(steady, steady), "burst": phase(most, most), "after": phase(1, 1)}
-    return Overload(phases, recovered_s=3.5, n_degraded=0, n_repeats=0)
+    phases = {
+        name: overload_report.Phase(10, 1.0, 0.5, 60.0, 1, 2, 3, resident_mib)
+        for name, resident_mib in {"before": steady, "burst": 1.0, "after": 1.0}.items()
+    }
+    return Overload(phases, recovered_s=3.5, most_resident_mib=most, n_degraded=0, n_repeats=0)
 
 
 def test_ratio_compares_medians_with_the_better_direct_load() -> None:

@@ -28,4 +28,4 @@ def test_no_event_comes_twice_and_another_number_has_other_visitors() -> None:
 
 
 def test_rate_is_that_of_what_was_sent() -> None:
-    assert Sent(3_000, began_ms=1_000, ended_ms=2_500).events_per_s == 2_000
+    assert Sent(3_000, began_ms=1_000, handed_ms=2_500, ended_ms=9_000).events_per_s == 2_000
