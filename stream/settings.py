@@ -227,13 +227,6 @@ RULES: Mapping[Rule, Callable[[Settings], bool]] = {
     Rule(
         ("min_insync_replicas", "replication"), "no more copies in sync than there are"
     ): lambda s: s.min_insync_replicas <= s.replication,
-    Rule(
-        ("max_chunk_records", "max_rows", "recommend_in_flight", "triton_deadline_s", "watchdog_s"),
-        "a watchdog more patient than a chunk whose every request takes its deadline",
-    ): lambda s: (
-        s.max_chunk_records * s.triton_deadline_s
-        < s.max_rows * s.recommend_in_flight * s.watchdog_s
-    ),
     Rule(("max_rows",), f"at most {RECOMMENDER.max_rows}, the model's own limit"): lambda s: (
         s.max_rows <= RECOMMENDER.max_rows
     ),
