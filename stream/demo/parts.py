@@ -12,7 +12,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -27,7 +27,6 @@ from stream.local.triton import EmbeddedTriton
 
 PREFIX = "storestream-demo-"
 _READY_TIMEOUT_S = 120.0
-#: Readiness is asked for over HTTP; nothing tells of it.
 _POLL_S = 0.1
 
 
@@ -108,7 +107,7 @@ class Parts:
         child = Child("worker", command, log_path=log_path, environment=environment)
         self._watch(child)
         self._stops.callback(child.stop)
-        self._wait_until(self._is_ready, "the worker to be ready")
+        self._wait_until_ready(child)
 
     def check(self) -> None:
         """Raise when a child has ended.
@@ -156,12 +155,13 @@ class Parts:
         except (urllib.error.URLError, OSError):
             return False
 
-    def _wait_until(self, holds: Callable[[], bool], what: str) -> None:
+    def _wait_until_ready(self, worker: Child) -> None:
         deadline = time.monotonic() + _READY_TIMEOUT_S
-        while not holds():
+        while not self._is_ready():
             self.check()
             if time.monotonic() > deadline:
                 raise PartDied(
-                    f"waited {_READY_TIMEOUT_S:.0f} s for {what}; logs: {self._kept_logs}"
+                    f"the worker was not ready in {_READY_TIMEOUT_S:.0f} s; logs: {self._kept_logs}"
                 )
-            time.sleep(_POLL_S)
+            # Readiness is asked for over HTTP, and nothing tells of it; of an end the kernel does.
+            worker.ends_within(_POLL_S)

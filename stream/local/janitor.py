@@ -13,8 +13,8 @@ import sys
 import time
 from pathlib import Path
 
-#: Five seconds in all: children that die with their parent may still write for a moment, and nothing
-#: tells this process, which is not theirs, when the last one is gone.
+#: Five seconds in all: children that die with their parent may still write for a moment, and they are
+#: not this process's to wait for.
 _ATTEMPTS = 50
 _PAUSE_S = 0.1
 
@@ -68,7 +68,7 @@ def _wait_and_sweep(patterns: tuple[str, ...]) -> None:
     for _ in range(_ATTEMPTS):
         if sweep(patterns):
             return
-        time.sleep(_PAUSE_S)
+        time.sleep(_PAUSE_S)  # bounded by _ATTEMPTS; nothing tells when the last writer is gone
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ from typing import TypeVar
 
 Answer = TypeVar("Answer")
 
-#: Conditions here are a broker's, a server's or a process's: none of them tells when it comes true.
 _POLL_S = 0.02
 
 
@@ -28,5 +27,6 @@ def until(
     while not (answer := condition()):
         if time.monotonic() > deadline:
             raise AssertionError(f"Not so within {within_s:g} s: {claim}. {otherwise()}")
+        # The condition is a broker's, a server's or another process's: none tells when it comes true.
         time.sleep(_POLL_S)
     return answer
