@@ -42,6 +42,11 @@ class Broker(StrEnum):
     SETTINGS = "settings"
 
 
+OnBroker = Annotated[Broker, typer.Option(help="Which broker.")]
+Runs = Annotated[int, typer.Option(min=1, max=20, help="Runs of each; medians count.")]
+Events = Annotated[int, typer.Option(min=1000, help="Events a run.")]
+
+
 def main() -> int:
     """Run the command line; return 0, 1 for what failed, 2 for what is misconfigured."""
     try:
@@ -165,10 +170,10 @@ def check_topics(settings: SettingsFile = None) -> None:
 @bench_app.command("stream")
 def bench_stream(
     report: Report = None,
-    broker: Annotated[Broker, typer.Option(help="Which broker.")] = Broker.TANSU,
+    broker: OnBroker = Broker.TANSU,
     peers: Annotated[str, typer.Option(help="Comma-separated names.")] = "all",
-    runs: Annotated[int, typer.Option(min=1, max=20, help="Runs of each; medians count.")] = 3,
-    events: Annotated[int, typer.Option(min=1000, help="Events a run.")] = 50_000,
+    runs: Runs = 3,
+    events: Events = 50_000,
 ) -> None:
     """Compare our throughput without inference with others' at the same work."""
     from stream.bench.stream import run_bench_stream
@@ -182,9 +187,9 @@ def bench_stream(
 @bench_app.command("inference")
 def bench_inference(
     report: Report = None,
-    broker: Annotated[Broker, typer.Option(help="Which broker.")] = Broker.TANSU,
-    runs: Annotated[int, typer.Option(min=1, max=20, help="Runs of each; medians count.")] = 3,
-    events: Annotated[int, typer.Option(min=1000, help="Events a run.")] = 30_000,
+    broker: OnBroker = Broker.TANSU,
+    runs: Runs = 3,
+    events: Events = 30_000,
 ) -> None:
     """Compare recommendations a second with what Triton gives to a direct load of the same rows."""
     from stream.bench.inference import run_bench_inference
@@ -196,8 +201,8 @@ def bench_inference(
 @bench_app.command("latency")
 def bench_latency(
     report: Report = None,
-    broker: Annotated[Broker, typer.Option(help="Which broker.")] = Broker.TANSU,
-    runs: Annotated[int, typer.Option(min=1, max=20, help="Runs of each; medians count.")] = 3,
+    broker: OnBroker = Broker.TANSU,
+    runs: Runs = 3,
     seconds: Annotated[float, typer.Option(min=1, max=600, help="Of each load.")] = 20,
     loads: Annotated[str, typer.Option(help="Percent of the saturated rate.")] = "25,50,80",
 ) -> None:
@@ -214,8 +219,8 @@ def bench_latency(
 @bench_app.command("overload")
 def bench_overload(
     report: Report = None,
-    broker: Annotated[Broker, typer.Option(help="Which broker.")] = Broker.TANSU,
-    runs: Annotated[int, typer.Option(min=1, max=20, help="Runs; medians count.")] = 3,
+    broker: OnBroker = Broker.TANSU,
+    runs: Runs = 3,
     seconds: Annotated[float, typer.Option(min=5, max=600, help="Of the burst.")] = 60,
     times: Annotated[float, typer.Option(min=1, max=20, help="The saturated rate.")] = 5,
 ) -> None:
@@ -232,8 +237,8 @@ def bench_growth(
     report: Report = None,
     visitors: Annotated[str, typer.Option(help="Numbers to compare.")] = "10000,100000,1000000",
     interactions: Annotated[int, typer.Option(min=1, max=50, help="Of each visitor.")] = 10,
-    runs: Annotated[int, typer.Option(min=1, max=20, help="Runs of each; medians count.")] = 3,
-    events: Annotated[int, typer.Option(min=1000, help="Events a run.")] = 50_000,
+    runs: Runs = 3,
+    events: Events = 50_000,
 ) -> None:
     """Measure CPU an event, memory a visitor and recovery, at more and more visitors."""
     from stream.bench.growth import Load, run_bench_growth
@@ -246,8 +251,8 @@ def bench_growth(
 def bench_workers(
     report: Report = None,
     workers: Annotated[str, typer.Option(help="Numbers to compare, 4 at most.")] = "1,2,4",
-    runs: Annotated[int, typer.Option(min=1, max=20, help="Runs of each; medians count.")] = 3,
-    events: Annotated[int, typer.Option(min=1000, help="Events a run.")] = 200_000,
+    runs: Runs = 3,
+    events: Events = 200_000,
 ) -> None:
     """Measure the CPU that the same events take with more and more workers."""
     from stream.bench.workers import run_bench_workers

@@ -1,8 +1,30 @@
-"""The messages of the Faust peers, as Faust's documentation writes them: the wire is ours."""
+"""What the Faust peers share, as Faust's documentation writes it: the app and the messages."""
 
 from __future__ import annotations
 
+import os
+
 import faust
+
+PARTITIONS = int(os.environ.get("PEER_PARTITIONS", "4"))
+
+
+def make_app() -> faust.App:
+    """Return the app of the peer that the environment describes."""
+    return faust.App(
+        os.environ["PEER_APP"],
+        broker="kafka://" + os.environ["PEER_BROKER"],
+        store="memory://",
+        datadir=os.environ.get("PEER_DATA"),
+        topic_partitions=PARTITIONS,
+        topic_replication_factor=1,
+        table_standby_replicas=0,
+        web_enabled=False,
+        # The embedded broker lets a group join in 5 s with these, in 30 s with the defaults.
+        broker_session_timeout=10,
+        broker_heartbeat_interval=3,
+        broker_rebalance_timeout=10,
+    )
 
 
 class Viewed(faust.Record, serializer="json", validation=True):

@@ -16,29 +16,15 @@ from pathlib import Path
 import faust
 import numpy as np
 import tritonclient.grpc.aio as triton
-from faust_records import Cover, Item, Recommendation, Viewed
+from faust_records import PARTITIONS, Cover, Item, Recommendation, Viewed, make_app
 
 MAX_ITEMS = 50
 SHOWN = 10
-PARTITIONS = int(os.environ.get("PEER_PARTITIONS", "4"))
 #: As the model's version was exported: the product with index ``i + 1`` at place ``i``.
 PRODUCTS: list[str] = json.loads(Path(os.environ["PEER_VOCABULARY"]).read_text(encoding="utf-8"))
 INDEX = {product_id: index for index, product_id in enumerate(PRODUCTS, start=1)}
 
-app = faust.App(
-    os.environ["PEER_APP"],
-    broker="kafka://" + os.environ["PEER_BROKER"],
-    store="memory://",
-    datadir=os.environ.get("PEER_DATA"),
-    topic_partitions=PARTITIONS,
-    topic_replication_factor=1,
-    table_standby_replicas=0,
-    web_enabled=False,
-    # The embedded broker lets a group join in 5 s with these, in 30 s with the defaults.
-    broker_session_timeout=10,
-    broker_heartbeat_interval=3,
-    broker_rebalance_timeout=10,
-)
+app = make_app()
 events = app.topic(os.environ["PEER_EVENTS"], key_type=bytes, value_type=Viewed)
 answers = app.topic(os.environ["PEER_ANSWERS"], key_type=bytes, value_type=Recommendation)
 # Without it a table refuses what is written outside of one event, as `take` is.

@@ -14,29 +14,12 @@ import os
 import time
 
 import faust
-from faust_records import Cover, Item, Recommendation, Viewed
+from faust_records import PARTITIONS, Cover, Item, Recommendation, Viewed, make_app
 
 SHOWN = 10
 #: Fill the answers of a visitor who has not seen ten products yet.
 BEST_SELLERS = [str(100_000 + number) for number in range(SHOWN)]
-PARTITIONS = int(os.environ.get("PEER_PARTITIONS", "4"))
-
-app = faust.App(
-    os.environ["PEER_APP"],
-    broker="kafka://" + os.environ["PEER_BROKER"],
-    store="memory://",
-    datadir=os.environ.get("PEER_DATA"),
-    topic_partitions=PARTITIONS,
-    topic_replication_factor=1,
-    table_standby_replicas=0,
-    web_enabled=False,
-    # The embedded broker lets a group join in 5 s with these, in 30 s with the defaults.
-    broker_session_timeout=10,
-    broker_heartbeat_interval=3,
-    broker_rebalance_timeout=10,
-)
-
-
+app = make_app()
 events = app.topic(os.environ["PEER_EVENTS"], key_type=bytes, value_type=Viewed)
 answers = app.topic(os.environ["PEER_ANSWERS"], key_type=bytes, value_type=Recommendation)
 sessions = app.Table("sessions", default=list, partitions=PARTITIONS)
