@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from stream.bench.contestants import Contestant
 from stream.bench.loading import Sent
-from stream.demo.ledger import PartitionBook
+from stream.demo.ledger import PartitionBook, percentiles
 from stream.demo.reading import TopicsReader
 from stream.domain.outputs import Recommendation
 from stream.errors import PartDied
@@ -86,6 +86,17 @@ class Books:
         if len(latency_ms) != sent.n_events:
             raise PartDied(f"{sent.n_events:,} events sent, {len(latency_ms):,} appended meanwhile")
         return latency_ms
+
+    def percentiles_ms(self, sent: Sent) -> tuple[float, float, float]:
+        """Return p50, p99 and the most of what :meth:`latency_ms` tells.
+
+        Raises:
+            PartDied: Nothing was sent, or not all of it appended in its time.
+        """
+        p50, p99, most = percentiles(self.latency_ms(sent).tolist(), (0.5, 0.99, 1.0))
+        if p50 is None or p99 is None or most is None:
+            raise PartDied("nothing was sent: give the load more seconds")
+        return p50, p99, most
 
     def n_unanswered(self) -> int:
         """Return how many events no answer covers."""

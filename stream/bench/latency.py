@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 from rich.console import Console
 
 from stream.bench.books import Books
@@ -88,16 +87,14 @@ def _loaded(
     """Give what came of each load; the contestant ends with the last."""
     with standing(here, contestant, number) as stand:
         for share in found.loads:
-            n_degraded = stand.books.n_degraded
+            n_before = stand.books.n_degraded
             sent = stand.load(found.events_per_s * share / 100, found.seconds)
             stand.wait()
             stand.audit()
-            if (n_degraded := stand.books.n_degraded - n_degraded) > 0:
+            if n_degraded := stand.books.n_degraded - n_before:
                 raise PartDied(f"at {share} % {n_degraded:,} answers came without the model")
             yield share, _phase(stand.books, sent)
 
 
 def _phase(books: Books, sent: Sent) -> Phase:
-    latency_ms = books.latency_ms(sent)
-    p50, p99, most = np.percentile(latency_ms, [50, 99, 100]).tolist()
-    return Phase(len(latency_ms), sent.events_per_s, p50, p99, most)
+    return Phase(sent.n_events, sent.events_per_s, *books.percentiles_ms(sent))

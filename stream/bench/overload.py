@@ -65,13 +65,12 @@ def _run(here: Scene, events_per_s: float, burst: Burst, number: int) -> Overloa
         loads = {name: _load(stand, rate, seconds) for name, (rate, seconds) in plan.items()}
         stand.wait()
         stand.audit()
-    sent = {name: each for name, (each, _) in loads.items()}
-    books = stand.books
+    books, burst_sent, after_sent = stand.books, loads["burst"][0], loads["after"][0]
     stale_ms = books.last_stale_ms(burst.fresh_ms)
     return Overload(
         phases={name: _phase(books, each, rows, memory) for name, (each, rows) in loads.items()},
-        recovered_s=max(0, (stale_ms or 0) - sent["burst"].handed_ms) / 1000,
-        most_resident_mib=memory.most(sent["burst"].began_ms, sent["after"].ended_ms) / 2**20,
+        recovered_s=max(0, (stale_ms or 0) - burst_sent.handed_ms) / 1000,
+        most_resident_mib=memory.most(burst_sent.began_ms, after_sent.ended_ms) / 2**20,
         n_degraded=books.n_degraded - n_degraded,
         n_repeats=books.n_repeats,
     )
@@ -122,12 +121,11 @@ def _memory(child: Child) -> Iterator[_Memory]:
 
 
 def _phase(books: Books, sent: Sent, rows_per_request: float, memory: _Memory) -> Phase:
-    latency_ms = books.latency_ms(sent)
-    p50, p99, most = np.percentile(latency_ms, [50, 99, 100]).tolist()
+    p50, p99, most = books.percentiles_ms(sent)
     return Phase(
-        n_events=len(latency_ms),
+        n_events=sent.n_events,
         events_per_s=sent.events_per_s,
-        answers_per_event=books.n_answers(sent.began_ms, sent.ended_ms) / len(latency_ms),
+        answers_per_event=books.n_answers(sent.began_ms, sent.ended_ms) / sent.n_events,
         rows_per_request=rows_per_request,
         p50_ms=p50,
         p99_ms=p99,

@@ -137,7 +137,7 @@ class Trail(Struct, frozen=True, array_like=True, gc=False):
 
     def has_only(self, kinds: bytes) -> bool:
         """Whether each is of one of *kinds*."""
-        return not self.rows[_KIND_AT::_ROW_BYTES].translate(None, kinds)
+        return not self.kinds.translate(None, kinds)
 
     def with_row(self, product_id: str, row: bytes, capacity: int) -> Trail:
         """Return the newest *capacity* of these and one more, wherever its time puts it."""
