@@ -1,6 +1,8 @@
 """Rows of all partitions gather while inference is busy, and leave at once when it is free.
 
 So batching adapts by itself: at low load a row waits for nobody, at high load requests are full.
+Beside a micro-batch at the model only a full one leaves: a part of one would queue at the server
+behind the first, and take from the machine what a request costs.
 """
 
 from __future__ import annotations
@@ -49,7 +51,7 @@ class Batcher(Generic[Payload, Scores]):
         merge: Joins a waiting payload with a newer one of the same key (conflation);
             None gives every row its own answer.
         max_rows: Rows in a micro-batch at most.
-        max_in_flight: Micro-batches at the model at the same time.
+        max_in_flight: Micro-batches at the model at the same time, all but the first of them full.
         max_unconfirmed: Micro-batches between leaving and confirmation.
         on_failure: Called with what no one expected; the worker must not go on.
     """
@@ -120,11 +122,7 @@ class Batcher(Generic[Payload, Scores]):
 
     def _leave(self) -> None:
         self._scheduled = False
-        while (
-            self._waiting
-            and self._n_scoring < self._max_in_flight
-            and len(self._tasks) < self._max_unconfirmed
-        ):
+        while self._may_leave():
             keys = list(islice(self._waiting, self._max_rows))
             rows = [self._waiting.pop(key) for key in keys]
             self._n_scoring += 1
@@ -133,6 +131,12 @@ class Batcher(Generic[Payload, Scores]):
             self._last_turn = turn
             self._tasks.add(task)
             task.add_done_callback(self._ended)
+
+    def _may_leave(self) -> bool:
+        if not self._waiting or len(self._tasks) >= self._max_unconfirmed:
+            return False
+        is_full = len(self._waiting) >= self._max_rows
+        return self._n_scoring < (self._max_in_flight if is_full else 1)
 
     async def _carry(
         self,

@@ -132,6 +132,23 @@ async def test_no_more_micro_batches_are_in_flight_than_allowed(
     await batcher.stop()
 
 
+async def test_only_a_full_micro_batch_leaves_beside_another(
+    work: Work, failures: list[BaseException]
+) -> None:
+    batcher = batcher_of(work, failures, max_rows=2, max_in_flight=2)
+    batcher.add(row(1))
+    await settled()
+
+    batcher.add(row(2))
+    await settled()
+    assert work.scoring == [[1]]
+    batcher.add(row(3))
+    await settled()
+
+    assert work.scoring == [[1], [2, 3]]
+    await batcher.stop()
+
+
 async def test_answers_go_out_in_the_order_in_which_rows_left(
     work: Work, failures: list[BaseException]
 ) -> None:
