@@ -38,7 +38,7 @@ def bought_with_reason(anchor: str) -> str:
 
 
 def rank(
-    candidates: Sequence[tuple[str, float]],
+    candidates: Iterable[tuple[str, float]],
     session: Session,
     *,
     sold_out: Collection[str],
@@ -49,8 +49,9 @@ def rank(
     """Return the best of *candidates* that the visitor can still want.
 
     Left out: what is in the basket, what is sold out, and what was bought of late, counted back
-    from *now_ms*. *candidates* are products and scores, best first, as the model gives them;
-    *sold_out* is asked once for each, so give a set. *names* are those to show, by product.
+    from *now_ms*. *candidates* are products and scores, best first, as the model gives them, read
+    only until enough are found; *sold_out* is asked once for each, so give a set. *names* are
+    those to show, by product.
 
     Returns:
         At most ``policy.n_items``, best first; empty when every candidate is left out.

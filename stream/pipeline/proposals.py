@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import compress
 
@@ -19,8 +19,8 @@ from stream.ports import Inference, Tensors
 
 log = structlog.get_logger(__name__)
 
-#: Product and score, best first.
-Candidates = list[tuple[str, float]]
+#: Product and score, best first; to be gone through once, and only as far as wanted.
+Candidates = Iterator[tuple[str, float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +110,11 @@ class Proposer:
 def _named(
     vocabulary: Vocabulary, ids: NDArray[np.int64], scores: NDArray[np.float32]
 ) -> list[Candidates]:
-    product_ids = vocabulary.product_ids
+    """Return the candidates of each row, none of them named before somebody asks for it."""
+    name = vocabulary.product_ids.__getitem__
     return [
-        list(zip([product_ids[index - 1] for index in of_row], scores_of_row, strict=True))
-        for of_row, scores_of_row in zip(ids.tolist(), scores.tolist(), strict=True)
+        zip(map(name, of_row), scores_of_row, strict=True)
+        for of_row, scores_of_row in zip((ids - 1).tolist(), scores.tolist(), strict=True)
     ]
 
 
