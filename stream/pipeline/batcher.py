@@ -8,9 +8,9 @@ behind the first, and take from the machine what a request costs.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Sequence
-from itertools import chain, islice
+from itertools import chain
 from typing import Generic, Protocol, TypeVar
 
 from msgspec import Struct
@@ -72,7 +72,9 @@ class Batcher(Generic[Payload, Scores]):
         self._max_in_flight = max_in_flight
         self._max_unconfirmed = max_unconfirmed
         self._on_failure = on_failure
-        self._waiting: dict[object, Row[Payload]] = {}
+        self._waiting: deque[Row[Payload]] = deque()
+        # Those a newer row may join; without merging there are none.
+        self._by_key: dict[bytes, Row[Payload]] = {}
         self._n_scoring = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._last_turn: asyncio.Future[None] | None = None
@@ -88,15 +90,17 @@ class Batcher(Generic[Payload, Scores]):
         for ticket, n_rows in _tickets_of(rows).items():
             ticket.hold(n_rows)
         if self._merge is None:
-            self._waiting.update(zip(rows, rows, strict=True))
+            self._waiting.extend(rows)
         else:
             for row in rows:
                 self._join(row, self._merge)
         self._schedule()
 
     def _join(self, row: Row[Payload], merge: Callable[[Payload, Payload], Payload]) -> None:
-        waiting = self._waiting.setdefault(row.key, row)
-        if waiting is not row:
+        waiting = self._by_key.setdefault(row.key, row)
+        if waiting is row:
+            self._waiting.append(row)
+        else:
             waiting.payload = merge(waiting.payload, row.payload)
             waiting.tickets += row.tickets
 
@@ -106,6 +110,7 @@ class Batcher(Generic[Payload, Scores]):
         Mixed with rows of the next assignment they would take those down with them.
         """
         self._waiting.clear()
+        self._by_key.clear()
 
     async def stop(self) -> None:
         """Cancel what is under way; what was not confirmed is not completed."""
@@ -123,14 +128,22 @@ class Batcher(Generic[Payload, Scores]):
     def _leave(self) -> None:
         self._scheduled = False
         while self._may_leave():
-            keys = list(islice(self._waiting, self._max_rows))
-            rows = [self._waiting.pop(key) for key in keys]
+            rows = self._taken()
             self._n_scoring += 1
             turn = asyncio.get_running_loop().create_future()
             task = asyncio.create_task(self._carry(rows, self._last_turn, turn))
             self._last_turn = turn
             self._tasks.add(task)
             task.add_done_callback(self._ended)
+
+    def _taken(self) -> list[Row[Payload]]:
+        """Take the rows that wait longest; those of their keys that come now join others."""
+        waiting = self._waiting
+        rows = [waiting.popleft() for _ in range(min(self._max_rows, len(waiting)))]
+        if self._by_key:
+            for row in rows:
+                del self._by_key[row.key]
+        return rows
 
     def _may_leave(self) -> bool:
         if not self._waiting or len(self._tasks) >= self._max_unconfirmed:
