@@ -108,7 +108,7 @@ class Settings(BaseSettings):
     )
     triton_url: str = Field("127.0.0.1:8001", description="host:port of Triton's gRPC")
     triton_timeout_s: float = Field(1, gt=0, le=60, description="deadline of one request")
-    triton_in_flight: int = Field(2, ge=1, le=64, description="requests at a time, each model")
+    triton_in_flight: int = Field(4, ge=1, le=64, description="requests at a time, each model")
     triton_retries: int = Field(2, ge=0, le=10, description="after the first attempt")
     triton_backoff_s: float = Field(0.05, ge=0, le=10, description="before a retry; doubles")
     triton_deadline_s: float = Field(1, gt=0, le=300, description="one call with its retries")
@@ -119,7 +119,7 @@ class Settings(BaseSettings):
 
     # -- recommendations ---------------------------------------------------------------------
     max_rows: int = Field(64, ge=1, le=1024, description="visitors a recommender request")
-    recommend_in_flight: int = Field(2, ge=1, le=64, description="micro-batches at a time")
+    recommend_in_flight: int = Field(4, ge=1, le=64, description="micro-batches at a time")
     conflate: bool = Field(True, description="one answer for many events of a visitor at once")
     n_recommended: int = Field(10, ge=1, le=N_CANDIDATES, description="items in an answer")
     exclude_bought_within_hours: float = Field(

@@ -12,7 +12,8 @@ do not: they list products that the visitor did not act on, and would push out t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import groupby
+from itertools import compress
+from operator import ne
 
 from msgspec import Struct
 
@@ -168,7 +169,8 @@ def product_history(session: Session) -> list[str]:
     A run of acts on one product (viewed, added) is one entry: it is one interest, and repeating
     it would push older ones out.
     """
-    return [product_id for product_id, _ in groupby(_drawn_to(session.trail))]
+    products = _drawn_to(session.trail)
+    return [*compress(products, map(ne, products, products[1:])), *products[-1:]]
 
 
 def latest_products(session: Session, n_products: int) -> list[str]:

@@ -52,9 +52,9 @@ def encode_sessions(
     if not histories:
         raise ValueError("encode_sessions: expected at least one history, got none")
     rows = np.full((len(histories), MAX_ITEMS), PADDING_ID, dtype=np.int64)
-    index = vocabulary.index
+    index_of = vocabulary.index.get
     for row, history in zip(rows, histories, strict=True):
-        known = [index[product_id] for product_id in history if product_id in index]
+        known = [*filter(None, map(index_of, history))]
         if known := known[-MAX_ITEMS:]:
             row[-len(known) :] = known
     return rows
