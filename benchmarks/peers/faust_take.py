@@ -7,22 +7,13 @@ Started by ``storestream bench latency``.
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
 import faust
-import numpy as np
-import tritonclient.grpc.aio as triton
+from asking import MAX_ITEMS, PRODUCTS, SHOWN, candidates, client
 from faust_records import PARTITIONS, Cover, Item, Recommendation, Viewed, make_app
-
-MAX_ITEMS = 50
-SHOWN = 10
-#: As the model's version was exported: the product with index ``i + 1`` at place ``i``.
-PRODUCTS: list[str] = json.loads(Path(os.environ["PEER_VOCABULARY"]).read_text(encoding="utf-8"))
-INDEX = {product_id: index for index, product_id in enumerate(PRODUCTS, start=1)}
 
 app = make_app()
 events = app.topic(os.environ["PEER_EVENTS"], key_type=bytes, value_type=Viewed)
@@ -31,29 +22,17 @@ answers = app.topic(os.environ["PEER_ANSWERS"], key_type=bytes, value_type=Recom
 sessions = app.Table("sessions", default=list, partitions=PARTITIONS, use_partitioner=True)
 
 
-async def candidates(
-    client: triton.InferenceServerClient, latest: Sequence[Sequence[str]]
-) -> tuple[list[list[int]], list[list[float]]]:
-    """Ask the model what goes on from each of *latest*, products with the newest last."""
-    rows = np.zeros((len(latest), MAX_ITEMS), dtype=np.int64)
-    for row, products in zip(rows, latest, strict=True):
-        row[-len(products) :] = [INDEX[product_id] for product_id in products]
-    items = triton.InferInput("items", list(rows.shape), "INT64").set_data_from_numpy(rows)
-    found = await client.infer("recommender", [items], client_timeout=5)
-    return found.as_numpy("candidates").tolist(), found.as_numpy("scores").tolist()
-
-
 @app.agent(events)
 async def answer(stream: faust.Stream[Viewed]) -> None:
     """Fold a batch of events into their visitors' sessions, ask the model, and answer each."""
-    client = triton.InferenceServerClient(os.environ["PEER_TRITON"])
+    asked = client()
     async for batch in stream.take_events(100, within=0.05):
         latest = []
         for event in batch:
             session = [*sessions[event.value.visitor_id], event.value.product_id][-MAX_ITEMS:]
             sessions[event.value.visitor_id] = session
             latest.append(session)
-        found, scores = await candidates(client, latest)
+        found, scores = await candidates(asked, latest)
         for event, products, scored in zip(batch, found, scores, strict=True):
             await answers.send(
                 key=event.value.visitor_id.encode(), value=recommendation(event, products, scored)

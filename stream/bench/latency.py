@@ -14,7 +14,7 @@ from stream.bench.direct import single_row_ms
 from stream.bench.findings import OURS
 from stream.bench.latency_report import Found, Phase, plots, report_of, table
 from stream.bench.loading import Sent
-from stream.bench.peers import FAUST_TAKE
+from stream.bench.peers import ASKING, Peer
 from stream.bench.scene import Scene, scene
 from stream.bench.stand import saturated, standing
 from stream.demo.report import write_report
@@ -24,7 +24,7 @@ from stream.errors import PartDied
 def run_bench_latency(
     *, report: Path | None, broker: str, runs: int, seconds: float, loads: Sequence[int]
 ) -> int:
-    """Load us and plain Faust in turn, *runs* times; 0 when all events were answered.
+    """Load us, plain Faust and a bare loop in turn, *runs* times; 0 when we answered all events.
 
     Args:
         seconds: Of each load.
@@ -41,7 +41,7 @@ def run_bench_latency(
         console.print(f"saturated at {found.events_per_s:,.0f} events/s")
         for number in range(runs):
             found.single_row_ms += single_row_ms(here)
-            for contestant in (_ours(here), _theirs(here, number)):
+            for contestant in _contestants(here, number):
                 if contestant.name not in found.failed:
                     console.print(f"run {number + 1} of {runs}: {contestant.name}")
                     for share, phase in _run(here, contestant, found, number).items():
@@ -55,18 +55,19 @@ def run_bench_latency(
     return 1 if OURS in found.failed else 0
 
 
-def _ours(here: Scene) -> Contestant:
-    return ours_with_models(here.settings, conflate=False)
+def _contestants(here: Scene, number: int) -> tuple[Contestant, ...]:
+    ours = ours_with_models(here.settings, conflate=False)
+    return ours, *(_theirs(here, peer, number) for peer in ASKING)
 
 
-def _theirs(here: Scene, number: int) -> Contestant:
-    peer = FAUST_TAKE.contestant(here.settings, number, None)
+def _theirs(here: Scene, peer: Peer, number: int) -> Contestant:
+    theirs = peer.contestant(here.settings, number, None)
     environment = {
-        **peer.environment,
+        **theirs.environment,
         "PEER_TRITON": here.settings.triton_url,
         "PEER_VOCABULARY": str(here.vocabulary_file),
     }
-    return replace(peer, environment=environment)
+    return replace(theirs, environment=environment)
 
 
 def _run(here: Scene, contestant: Contestant, found: Found, number: int) -> Mapping[int, Phase]:

@@ -80,12 +80,15 @@ PEERS = (
 )
 
 #: Who asks the model as well: beside us in ``bench latency``, not in the list above.
-FAUST_TAKE = Peer(
-    "faust_take",
-    "faust_take.py",
-    arguments=("worker", "--without-web", "-l", "warn"),
-    changelogs=("sessions-changelog",),
-    installed=True,
+ASKING = (
+    Peer(
+        "faust_take",
+        "faust_take.py",
+        arguments=("worker", "--without-web", "-l", "warn"),
+        changelogs=("sessions-changelog",),
+        installed=True,
+    ),
+    Peer("raw_aiokafka_model", "raw_aiokafka_model.py", installed=True),
 )
 
 
