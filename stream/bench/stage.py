@@ -22,7 +22,7 @@ from stream.bench.seeding import publish, views
 from stream.demo.reading import Progress, TopicsReader
 from stream.errors import PartDied
 from stream.kafka.administration import create_topics
-from stream.local.broker import FETCH_WAIT_MS, EmbeddedBroker
+from stream.local.broker import EmbeddedBroker
 from stream.local.children import free_port
 from stream.settings import Settings
 from stream.topics import EVENTS
@@ -110,7 +110,7 @@ def stage() -> Iterator[tuple[Settings, Path]]:
         broker = EmbeddedBroker(folder)
         broker.start()
         try:
-            settings = Settings(bootstrap_servers=broker.bootstrap, fetch_wait_ms=FETCH_WAIT_MS)
+            settings = Settings(bootstrap_servers=broker.bootstrap)
             create_topics(settings.bootstrap, wanted_topics(settings))
             yield settings, folder
         finally:
