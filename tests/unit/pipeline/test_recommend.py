@@ -6,83 +6,16 @@ import pytest
 
 from stream.codec import HISTORY, HISTORY_HEADER, encode
 from stream.domain.events import Item, OrderCompleted, StockMovement, VisitorEvent
-from stream.domain.outputs import Cover, ProductState, Recommendation
-from stream.domain.ranking import RankingPolicy
-from stream.domain.sessions import Session
+from stream.domain.outputs import Cover, ProductState
 from stream.errors import InferenceRejected, InferenceUnavailable, PartitionRevoked
 from stream.kafka.partitioning import partition_of
-from stream.kafka.records import RecordBatch
 from stream.model_specs import N_CANDIDATES
-from stream.pipeline.answers import Answers, RecommendationBatcher
-from stream.pipeline.event_clock import EventClock
-from stream.pipeline.intake import Limits, Reader
-from stream.pipeline.proposals import Proposer
-from stream.pipeline.recommend import RecommendPipeline
-from stream.pipeline.scoring import Vocabulary
-from stream.pipeline.settling import Settling
-from stream.pipeline.shelf import Shelf
-from stream.pipeline.visits import conflate
 from stream.ports import Tensors
-from stream.telemetry import Telemetry
 from stream.topics import EVENTS, ORDERS, PRODUCT_STATE, RECOMMENDATIONS, STOCK_MOVEMENTS
 from tests.unit.builders import NOON_MS, Record, clicks_at, folded, make_order, make_view
-from tests.unit.pipeline.fakes import KeptStates, Log, Model, Owned, batch_of, is_complete, settled
-
-PRODUCTS = tuple(f"p{i}" for i in range(1, N_CANDIDATES + 1))
-N_PARTITIONS = 4
-
-
-class Pipeline:
-    """A recommend pipeline over fakes; ``model`` and ``log`` are what it meets."""
-
-    def __init__(self, *, conflating: bool = True) -> None:
-        self.log, self.model, self.owned = Log(), Model(), Owned(0, 1)
-        self.telemetry, self.failures = Telemetry(), list[BaseException]()
-        self.shelf = Shelf(self.telemetry)
-        self.proposer = Proposer(self.model)
-        self.proposer.vocabulary = Vocabulary.of("7", PRODUCTS)
-        reader = Reader(self.telemetry, Limits(10_000, 1_000, 60_000, N_PARTITIONS))
-        answers = Answers(
-            self.proposer,
-            self.shelf,
-            self.log,
-            reader=reader,
-            telemetry=self.telemetry,
-            policy=RankingPolicy(),
-            n_partitions=N_PARTITIONS,
-            clock=lambda: NOON_MS + 5,
-        )
-        self.pipeline = RecommendPipeline(
-            self.owned,
-            reader,
-            RecommendationBatcher(
-                answers,
-                merge=conflate if conflating else None,
-                max_rows=64,
-                max_in_flight=2,
-                max_unconfirmed=8,
-                on_failure=self.failures.append,
-            ),
-            settling=Settling(self.log, self.failures.append),
-            clock=EventClock(),
-            telemetry=self.telemetry,
-            n_partitions=N_PARTITIONS,
-            conflate=conflating,
-        )
-
-    async def take(self, batch: RecordBatch) -> RecordBatch:
-        self.pipeline.accept(batch)
-        await settled()
-        assert self.failures == []
-        return batch
-
-    def answers(self) -> list[Recommendation]:
-        records = self.log.of(RECOMMENDATIONS.name)
-        return [msgspec.json.decode(record.value or b"", type=Recommendation) for record in records]
-
-    def session(self, visitor_id: str = "ann", partition: int = 0) -> Session:
-        session: Session = self.owned[partition].durable[visitor_id.encode()]
-        return session
+from tests.unit.pipeline.fakes import KeptStates, batch_of, is_complete, settled
+from tests.unit.pipeline.scenes import N_PARTITIONS, PRODUCTS
+from tests.unit.pipeline.scenes import RecommendScene as Pipeline
 
 
 @pytest.fixture

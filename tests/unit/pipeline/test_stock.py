@@ -1,102 +1,20 @@
 from __future__ import annotations
 
-import msgspec
 import numpy as np
 import pytest
 
-from stream.codec import HISTORY_HEADER, encode
-from stream.domain.assessment import StockPolicy
+from stream.codec import encode
 from stream.domain.demand import DAY_MS
-from stream.domain.events import StockLevelSet, StockMovement
-from stream.domain.outputs import ProductState, StockAlert
 from stream.domain.product_folding import apply_level, apply_movement
 from stream.domain.products import Product, on_hand
 from stream.errors import InferenceRejected, InferenceUnavailable
-from stream.kafka.records import RecordBatch
 from stream.model_specs import HORIZON_DAYS, QUANTILES
-from stream.pipeline.alerts import AlertBatcher, Alerts, latest
-from stream.pipeline.event_clock import EventClock
-from stream.pipeline.forecasts import Forecaster
-from stream.pipeline.intake import Limits, Reader
-from stream.pipeline.settling import Settling
-from stream.pipeline.stock import StockPipeline
 from stream.pipeline.upkeep import Expiry, Round
 from stream.state.products import is_expired
-from stream.telemetry import Telemetry
-from stream.topics import PRODUCT_STATE, STOCK_ALERTS, STOCK_LEVELS, STOCK_MOVEMENTS
+from stream.topics import STOCK_LEVELS, STOCK_MOVEMENTS
 from tests.unit.builders import NOON_MS, TODAY, Record, levels_at, make_level, make_movement
-from tests.unit.pipeline.fakes import KeptStates, Log, Model, Owned, batch_of, is_complete, settled
-
-
-class Pipeline:
-    """A stock pipeline over fakes; the model expects one unit a day of everything."""
-
-    def __init__(self) -> None:
-        self.log, self.model, self.owned = Log(), Model(), Owned(0, 1)
-        self.telemetry, self.failures = Telemetry(), list[BaseException]()
-        self.clock = EventClock()
-        self.forecaster = Forecaster(self.model)
-        self.forecaster.version = "2"
-        self.settling = Settling(self.log, self.failures.append)
-        alerts = Alerts(
-            self.forecaster,
-            self.log,
-            clock=self.clock,
-            telemetry=self.telemetry,
-            policy=StockPolicy(),
-            n_partitions=4,
-            wall=lambda: NOON_MS,
-        )
-        batcher = AlertBatcher(
-            alerts,
-            merge=latest,
-            max_rows=64,
-            max_in_flight=1,
-            max_unconfirmed=2,
-            on_failure=self.failures.append,
-        )
-        self.pipeline = StockPipeline(
-            self.owned,
-            Reader(self.telemetry, Limits(10_000, 1_000, 1_000 * DAY_MS, 4)),
-            batcher,
-            settling=self.settling,
-            clock=self.clock,
-            telemetry=self.telemetry,
-            n_partitions=4,
-        )
-
-    async def levels(self, *events: StockLevelSet, first_offset: int = 0) -> RecordBatch:
-        records = [
-            Record(encode(event), event.product_id.encode(), offset)
-            for offset, event in enumerate(events, start=first_offset)
-        ]
-        return await self.take(batch_of(STOCK_LEVELS.name, records))
-
-    async def sales(self, *movements: StockMovement, history: bool = False) -> RecordBatch:
-        headers = ((HISTORY_HEADER, b"1"),) if history else ()
-        records = [
-            Record(encode(movement), movement.product_id.encode(), offset, headers=headers)
-            for offset, movement in enumerate(movements)
-        ]
-        return await self.take(batch_of(STOCK_MOVEMENTS.name, records))
-
-    async def take(self, batch: RecordBatch) -> RecordBatch:
-        self.pipeline.accept(batch)
-        await settled()
-        assert self.failures == []
-        return batch
-
-    def alerts(self) -> list[StockAlert]:
-        records = self.log.of(STOCK_ALERTS.name)
-        return [msgspec.json.decode(record.value or b"", type=StockAlert) for record in records]
-
-    def told(self) -> list[ProductState]:
-        records = self.log.of(PRODUCT_STATE.name)
-        return [msgspec.json.decode(record.value or b"", type=ProductState) for record in records]
-
-    def product(self, product_id: str = "milk") -> Product:
-        product: Product = self.owned[0].durable[product_id.encode()]
-        return product
+from tests.unit.pipeline.fakes import KeptStates, batch_of, is_complete, settled
+from tests.unit.pipeline.scenes import StockScene as Pipeline
 
 
 @pytest.fixture
