@@ -11,9 +11,15 @@ from typing import TextIO
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from stream.printable import MAX_CHARS, printable, printable_lines
+
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 0.8, 1.0, 2.5, 5.0, 10.0)
 #: Clients that tell at level info of every connection they make.
 _CHATTY = ("aiokafka", "kafka")
+#: Fields in which line breaks are ours.
+_OF_SEVERAL_LINES = ("exception", "stack", "stack_info")
+#: Of a traceback; its beginning and its end are kept.
+_MAX_TRACEBACK_CHARS = 16 * MAX_CHARS
 _ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
 
@@ -124,6 +130,9 @@ class Telemetry:
 def configure_logging(level: str, form: str, to: TextIO | None = None) -> None:
     """Send structlog's and the standard library's lines to *to* (stderr), one line an entry.
 
+    Whatever is logged comes out printable and bounded: a name that a producer chose can neither
+    forge an entry, nor move a terminal's cursor, nor fill the disk.
+
     Args:
         level: The least that is written: debug, info, warning or error.
         form: ``json`` for machines, ``console`` for people.
@@ -153,12 +162,27 @@ def configure_logging(level: str, form: str, to: TextIO | None = None) -> None:
 
 
 def _rendering(form: str, *, colors: bool) -> list[structlog.typing.Processor]:
-    drop = structlog.stdlib.ProcessorFormatter.remove_processors_meta
-    if form == "json":
-        return [drop, structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
-    return [
-        drop,
-        structlog.dev.ConsoleRenderer(
-            colors=colors, exception_formatter=structlog.dev.plain_traceback
-        ),
+    first: list[structlog.typing.Processor] = [
+        structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+        structlog.processors.format_exc_info,
     ]
+    if form == "json":
+        return [*first, partial(_tamed, indent=""), structlog.processors.JSONRenderer()]
+    console = structlog.dev.ConsoleRenderer(
+        colors=colors, exception_formatter=structlog.dev.plain_traceback
+    )
+    return [*first, partial(_tamed, indent="    "), console]
+
+
+def _tamed(
+    _: object, __: str, entry: structlog.typing.EventDict, *, indent: str
+) -> structlog.typing.EventDict:
+    """Make every value of *entry* printable and bounded; only a traceback keeps its lines."""
+    for name, value in entry.items():
+        if name in _OF_SEVERAL_LINES:
+            entry[name] = printable_lines(str(value), _MAX_TRACEBACK_CHARS, indent=indent)
+        elif isinstance(value, str):
+            entry[name] = printable(value)
+        elif len(shown := repr(value)) > MAX_CHARS:
+            entry[name] = printable(shown)
+    return entry

@@ -4,12 +4,17 @@ import io
 import json
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 import structlog
 
+from stream.codec import decode_clickstream
+from stream.pipeline.intake import Limits, Reader
 from stream.telemetry import Telemetry, configure_logging
+from stream.topics import EVENTS
+from tests.unit.builders import Record
+from tests.unit.pipeline.fakes import batch_of
 
 
 @pytest.fixture(autouse=True)
@@ -85,3 +90,93 @@ def test_traceback_stays_in_its_line() -> None:
     lines = written.getvalue().splitlines()
     assert len(lines) == 1
     assert "ValueError: wrong" in json.loads(lines[0])["exception"]
+
+
+# --- What a producer chose, in a log line ------------------------------------------------------
+
+FORMS = ["json", "console"]
+#: Forges an entry, moves the cursor, sets a title, ends a line for some, turns the text around.
+HOSTILE = (
+    "x\n2026-01-01T00:00:00Z [error] forged\r\x1b[2J\x1b]0;t\x07\x85\u2028\u202e\x7f\x00\udc80"
+)
+
+
+def written_by(form: str, tell: Callable[[], object]) -> str:
+    """Return what *tell* logs."""
+    written = io.StringIO()
+    configure_logging("info", form, written)
+    tell()
+    return written.getvalue()
+
+
+def crash(error: Exception) -> None:
+    """Log *error* with its traceback, as a worker does that must end."""
+    try:
+        raise error
+    except type(error) as caught:
+        structlog.get_logger().error("worker_failed", error=repr(caught), exc_info=caught)
+
+
+TELLINGS: dict[str, Callable[[str], object]] = {
+    "a field": lambda text: structlog.get_logger().warning("event_rejected", key=text),
+    "bytes": lambda text: structlog.get_logger().warning(
+        "rejected", key=text.encode("utf-8", "replace")
+    ),
+    "a field of several": lambda text: structlog.get_logger().warning(
+        "rejected", keys=[text, {"a": text}]
+    ),
+    "the event": lambda text: structlog.get_logger().warning(text),
+    "an error": lambda text: crash(ValueError(text)),
+    "another library": lambda text: logging.getLogger("aiokafka").warning("topic %s", text),
+    "another library's error": lambda text: logging.getLogger("aiokafka").warning(
+        "failed", exc_info=ValueError(text)
+    ),
+    "a stack": lambda text: logging.getLogger("faust").warning("at %s", text, stack_info=True),
+}
+tellings = pytest.mark.parametrize("tell", TELLINGS.values(), ids=TELLINGS)
+
+
+@pytest.mark.parametrize("form", FORMS)
+@tellings
+def test_hostile_text_reaches_the_log_printable(form: str, tell: Callable[[str], object]) -> None:
+    written = written_by(form, lambda: tell(HOSTILE))
+
+    assert "forged" in written
+    assert all(line.isprintable() for line in written.split("\n"))
+
+
+@tellings
+def test_hostile_text_forges_no_entry_for_people(tell: Callable[[str], object]) -> None:
+    first, *more = written_by("console", lambda: tell(HOSTILE)).rstrip("\n").split("\n")
+
+    assert re.match(r"\d{4}-\d\d-\d\dT", first)
+    assert all(line.startswith(" ") for line in more)
+
+
+@tellings
+def test_hostile_text_is_one_entry_for_machines(tell: Callable[[str], object]) -> None:
+    (line,) = written_by("json", lambda: tell(HOSTILE)).splitlines()
+
+    assert json.loads(line)["level"] in {"warning", "error"}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("char", ["x", "\x1b", "\n", "\U000e0001"])
+@tellings
+def test_entry_is_bounded(form: str, char: str, tell: Callable[[str], object]) -> None:
+    written = written_by(form, lambda: tell(char * 1_000_000))
+
+    assert len(written) < 64 * 1024
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_bad_records_are_told_of_without_their_words(form: str) -> None:
+    topic = EVENTS.name
+    value = f'{{"type":"{"secret" * 99}","visitor_id":"secret"}}'.encode()
+    records = [Record(value, b"secret", headers=[("secret", b"secret")]) for _ in range(9)]
+    reader = Reader(Telemetry(), Limits(10_000, 1_000, 0, n_partitions=4))
+
+    written = written_by(form, lambda: reader.take_in(batch_of(topic, records), decode_clickstream))
+
+    assert "records_faulty" in written
+    assert "secret" not in written

@@ -1,0 +1,45 @@
+"""Text from outside as it may be shown: one line, no control characters, never long.
+
+A name or a message that a producer chose can hold a line break, which forges a log line, or an
+escape sequence, which a terminal obeys.
+"""
+
+from __future__ import annotations
+
+#: What of one text is worth showing.
+MAX_CHARS = 1024
+
+
+def printable(text: str, max_chars: int = MAX_CHARS) -> str:
+    """Return *text* with what is no plain character escaped as Python writes it.
+
+    Returns:
+        At most *max_chars*; of a longer text the beginning and the end, and how many are missing.
+    """
+    text = _cut(text, max_chars)
+    if text.isprintable():
+        return text
+    shown = [char if char.isprintable() else _escaped(char) for char in text]
+    return _cut("".join(shown), max_chars)
+
+
+def printable_lines(text: str, max_chars: int, *, indent: str = "") -> str:
+    """Return :func:`printable` lines of a *text* that has some of its own, like a traceback.
+
+    With an *indent* none of them looks like the beginning of an entry of the log.
+    """
+    lines = _cut(text, max_chars).split("\n")
+    return _cut("\n".join([indent + printable(line, max_chars) for line in lines]), max_chars)
+
+
+def _escaped(char: str) -> str:
+    return char.encode("unicode_escape").decode("ascii")
+
+
+def _cut(text: str, max_chars: int) -> str:
+    if len(text) <= max_chars:
+        return text
+    note = f"...[{len(text)} characters]..."
+    n_kept = max(0, max_chars - len(note))
+    head = n_kept - n_kept // 2
+    return text[:head] + note + text[len(text) - n_kept // 2 :]
