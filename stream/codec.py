@@ -21,6 +21,7 @@ from stream.domain.events import (
 from stream.domain.outputs import ProductState, Recommendation, RecommendedItem
 from stream.errors import InvalidEvent
 from stream.kafka.records import InRecord
+from stream.printable import printable
 
 Fact = TypeVar("Fact")
 Dated = TypeVar("Dated", bound="VisitorEvent | StockEvent | StockMovement")
@@ -205,7 +206,9 @@ def _encoded(story: Mapping[str, str]) -> list[tuple[str, bytes]]:
 
 
 def _shortened(text: str) -> str:
-    return text.encode("utf-8", "replace")[:MAX_ERROR_BYTES].decode("utf-8", "ignore")
+    """Bound *text*, in which a producer's own words may be quoted, so that a terminal can show it."""
+    shown = printable(text, MAX_ERROR_BYTES)
+    return shown.encode()[:MAX_ERROR_BYTES].decode("utf-8", "ignore")
 
 
 def _size_of(headers: Iterable[tuple[str, bytes | None]]) -> int:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stream.codec import (
+    MAX_ERROR_BYTES,
     MAX_HEADER_BYTES,
     AnswerEncoder,
     dead_letter,
@@ -244,6 +245,17 @@ def test_record_without_key_and_value_has_a_dead_letter_too() -> None:
     letter = dead_letter(Record(None, key=None), TOPIC, 2, InvalidEvent(TOPIC, 2, 3, "null"))
 
     assert (letter.key, letter.value) == (None, None)
+
+
+def test_what_a_producer_wrote_is_printable_in_the_reason() -> None:
+    reason = "Invalid value '\x1b[2J\n\u202e" + "x" * 9_000 + "' - at `$.type`"
+
+    letter = dead_letter(Record(b""), TOPIC, 2, InvalidEvent(TOPIC, 2, 3, reason))
+
+    error = dict(letter.headers)["dl-error"]
+    assert error.startswith(rb"store.events.v1[2]@3: Invalid value '\x1b[2J\n\u202exxx")
+    assert error.endswith(b"xxx' - at `$.type`")
+    assert len(error) <= MAX_ERROR_BYTES
 
 
 def test_original_headers_are_kept_within_a_bound() -> None:
