@@ -22,6 +22,9 @@ Event = TypeVar("Event", bound=VisitorEvent | StockEvent | StockMovement)
 
 log = structlog.get_logger(__name__)
 
+#: Longest key whose partition is asked for: 128 characters of four bytes, the longest id there is.
+MAX_KEY_BYTES = 512
+
 
 @dataclass(frozen=True, slots=True)
 class Intake(Generic[Event]):
@@ -150,7 +153,13 @@ class Reader:
         return n_keys, n_partitions
 
     def _is_misplaced(self, partition: int, key: bytes | None) -> bool:
-        return key is not None and partition_for(key, self._limits.n_partitions) != partition
+        """Whether *key* belongs elsewhere; nobody has a longer one than an id, nor is it hashed.
+
+        Hashing is Python, a tenth of a second for a megabyte, and the keys hashed are remembered.
+        """
+        if key is None or len(key) > MAX_KEY_BYTES:
+            return False
+        return partition_for(key, self._limits.n_partitions) != partition
 
 
 @lru_cache(maxsize=262_144)
