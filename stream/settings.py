@@ -22,6 +22,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from stream.domain.events import MAX_PARTITIONS
 from stream.errors import Misconfigured
 from stream.mistakes import Mistake, Rule, from_errors, from_rules, from_unknown, listed
 from stream.model_specs import FORECASTER, HORIZON_DAYS, N_CANDIDATES, RECOMMENDER
@@ -48,7 +49,7 @@ class Settings(BaseSettings):
     bootstrap_servers: str = Field("127.0.0.1:9092", description="host:port, comma-separated")
     client_id: str = Field("storestream", min_length=1, description="name in the broker's logs")
     group_id: str = Field("storestream", min_length=1, description="consumer group of workers")
-    partitions: int = Field(4, ge=1, le=4096, description="partitions of each topic")
+    partitions: int = Field(4, ge=1, le=MAX_PARTITIONS, description="partitions of each topic")
     replication: int = Field(1, ge=1, le=9, description="copies of each topic; 3 in production")
     min_insync_replicas: int = Field(1, ge=1, le=9, description="copies that confirm a write")
     broker_session_timeout_s: float = Field(

@@ -21,7 +21,13 @@ Units = Annotated[int, Meta(ge=0, le=1_000_000_000, description="Units in stock"
 Money = Annotated[float, Meta(ge=0, le=1e12, description="Amount in the event's currency")]
 Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$", description="ISO 4217 code")]
 Position = Annotated[int, Meta(ge=0, le=100_000)]
+#: Of any topic: what a product remembers grows with the partitions that orders came from.
+MAX_PARTITIONS = 4096
+Partition = Annotated[int, Meta(ge=0, lt=MAX_PARTITIONS)]
 Ordinal = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+#: Of an order.
+MAX_LINES = 500
+Line = Annotated[int, Meta(ge=0, lt=MAX_LINES)]
 Difference = Annotated[int, Meta(ge=-1_000_000, le=1_000_000, description="Signed units")]
 Days = Annotated[float, Meta(ge=0, le=365)]
 
@@ -40,7 +46,7 @@ class Item(Struct, frozen=True, gc=False, omit_defaults=True):
     variant: Text | None = None
 
 
-Items = Annotated[tuple[Item, ...], Meta(min_length=1, max_length=500)]
+Items = Annotated[tuple[Item, ...], Meta(min_length=1, max_length=MAX_LINES)]
 ShownItems = Annotated[tuple[Item, ...], Meta(max_length=500)]
 
 
@@ -215,10 +221,10 @@ class Origin(Struct, frozen=True, array_like=True):
         line: Position of the product in the order, from zero.
     """
 
-    partition: Ordinal
+    partition: Partition
     epoch: Ordinal
     offset: Ordinal
-    line: Ordinal
+    line: Line
 
 
 class StockMovement(Struct, frozen=True, omit_defaults=True, kw_only=True):
