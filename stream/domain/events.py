@@ -19,7 +19,8 @@ Text = Annotated[str, Meta(max_length=512)]
 Quantity = Annotated[int, Meta(ge=1, le=1_000_000, description="Units, at least one")]
 Units = Annotated[int, Meta(ge=0, le=1_000_000_000, description="Units in stock")]
 Money = Annotated[float, Meta(ge=0, le=1e12, description="Amount in the event's currency")]
-Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$", description="ISO 4217 code")]
+# The length as well: in Python `$` is before a line break at the end, too.
+Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$", max_length=3, description="ISO 4217 code")]
 Position = Annotated[int, Meta(ge=0, le=100_000)]
 #: Of any topic: what a product remembers grows with the partitions that orders came from.
 MAX_PARTITIONS = 4096
