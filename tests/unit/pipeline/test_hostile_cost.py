@@ -8,14 +8,15 @@ from collections.abc import Callable
 import pytest
 
 from stream.codec import decode_orders, encode
-from stream.domain.events import Item
+from stream.domain.demand import DAY_MS
+from stream.domain.events import MAX_PARTITIONS, Item
 from stream.pipeline.intake import MAX_KEY_BYTES, Limits, Reader, partition_for
 from stream.telemetry import Telemetry
-from stream.topics import EVENTS, ORDERS
-from tests.unit.builders import Record, make_order
-from tests.unit.pipeline.fakes import batch_of
-from tests.unit.pipeline.hostile import MAX_EVENT_BYTES, ORDER, VIEW, ending
-from tests.unit.pipeline.scenes import N_PARTITIONS, RecommendScene, completed
+from stream.topics import EVENTS, ORDERS, STOCK_MOVEMENTS, dead_letter_name
+from tests.unit.builders import NOON_MS, Record, make_order
+from tests.unit.pipeline.fakes import batch_of, settled
+from tests.unit.pipeline.hostile import MAX_EVENT_BYTES, MOVEMENT, ORDER, VIEW, ending, with_
+from tests.unit.pipeline.scenes import N_PARTITIONS, RecommendScene, StockScene, completed
 
 TOLERANCE_MS = 60_000
 
@@ -110,3 +111,68 @@ def test_hostile_record_takes_about_as_long_as_a_benign_one_of_its_size(
     benign = seconds_for(Record(order_of(N_TIMED_BYTES)))
 
     assert seconds_for(make()) <= MAX_RATIO * benign
+
+
+N_FOLDED_BYTES = 128 * 1024
+IDS = [f"p{i}" for i in range(400)]
+
+
+def order_with(products: list[str]) -> bytes:
+    return with_(ORDER, products=[{"product_id": product_id} for product_id in products])
+
+
+SLOW_TO_FOLD: dict[str, tuple[str, Callable[[int], bytes]]] = {
+    "as many lines as fit": (ORDERS.name, lambda n: with_(order_with(IDS), order_id=f"{n}")),
+    "one product in every line": (
+        ORDERS.name,
+        lambda n: with_(order_with(["p"] * 400), order_id=f"{n}"),
+    ),
+    "a visitor's events backwards": (
+        EVENTS.name,
+        lambda n: with_(VIEW, event_id=f"{n}", occurred_at_ms=NOON_MS - n),
+    ),
+    "origins in every partition": (
+        STOCK_MOVEMENTS.name,
+        lambda n: with_(MOVEMENT, origin=[n % MAX_PARTITIONS, 0, n, 0]),
+    ),
+    "another 400 bought with it": (
+        STOCK_MOVEMENTS.name,
+        lambda n: with_(MOVEMENT, origin=[0, 0, n, 0], bought_with=[f"{n}{id_}" for id_ in IDS]),
+    ),
+    "every sale on an earlier day": (
+        STOCK_MOVEMENTS.name,
+        lambda n: with_(MOVEMENT, origin=[0, 0, n, 0], occurred_at_ms=NOON_MS - n * DAY_MS),
+    ),
+}
+BENIGN: dict[str, Callable[[int], bytes]] = {
+    EVENTS.name: lambda n: with_(VIEW, event_id=f"{n}", visitor_id=f"v{n}"),
+    ORDERS.name: lambda n: with_(ORDER, event_id=f"{n}", order_id=f"{n}", visitor_id=f"v{n}"),
+    STOCK_MOVEMENTS.name: lambda n: with_(MOVEMENT, product_id=f"p{n}"),
+}
+
+
+async def seconds_to_fold(topic: str, make: Callable[[int], bytes]) -> float:
+    """Return processor seconds to take in a chunk of what is made: the least of three tries."""
+    records, n_bytes = list[Record](), 0
+    while n_bytes < N_FOLDED_BYTES:
+        records.append(Record(make(len(records)), b"eve", len(records)))
+        n_bytes += len(records[-1].value or b"")
+    tries = []
+    for _ in range(3):
+        partition_for.cache_clear()
+        scene = StockScene() if topic == STOCK_MOVEMENTS.name else RecommendScene()
+        started = time.process_time()
+        scene.pipeline.accept(batch_of(topic, records))
+        tries.append(time.process_time() - started)
+        await settled()
+        assert scene.log.of(dead_letter_name(topic)) == []
+    return min(tries)
+
+
+@pytest.mark.parametrize(("topic", "make"), SLOW_TO_FOLD.values(), ids=SLOW_TO_FOLD)
+async def test_hostile_chunk_is_folded_about_as_soon_as_a_benign_one_of_its_size(
+    topic: str, make: Callable[[int], bytes]
+) -> None:
+    benign = await seconds_to_fold(topic, BENIGN[topic])
+
+    assert await seconds_to_fold(topic, make) <= MAX_RATIO * benign
