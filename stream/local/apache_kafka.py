@@ -21,7 +21,12 @@ _POLL_S = 0.1
 CLUSTER_ID = "c3RvcmVzdHJlYW0tLTAwMQ"
 
 #: It runs for minutes: the second compiler would take two fifths of a core for most of them.
-_JVM_OPTIONS = ("-Xmx768m", "-XX:TieredStopAtLevel=1", "-Dlog4j2.level=WARN")
+_JVM_OPTIONS = (
+    "-Xmx768m",
+    "-XX:TieredStopAtLevel=1",
+    "-Djava.net.preferIPv4Stack=true",
+    "-Dlog4j2.level=WARN",
+)
 
 _PROPERTIES = """\
 node.id=1
@@ -38,35 +43,46 @@ transaction.state.log.replication.factor=1
 transaction.state.log.min.isr=1
 transaction.state.log.num.partitions=4
 group.initial.rebalance.delay.ms=0
+group.min.session.timeout.ms=1000
 auto.create.topics.enable=false
 """
 
 
 class ApacheKafka:
-    """One broker of Apache Kafka; what it holds is gone when its folder is."""
+    """One broker of Apache Kafka; what it holds is gone when its folder is, not when it stops."""
 
     def __init__(self, folder: Path, jars: Path) -> None:
+        """Prepare a broker that keeps its data and its log in *folder*."""
         self._folder = folder
         self._java = [_tool("java"), *_JVM_OPTIONS, "-cp", f"{jars}/*"]
-        self._port = free_port()
+        self._port = 0
         self._child: Child | None = None
 
     @property
     def bootstrap(self) -> str:
+        """``host:port``, known once it has started."""
         return f"127.0.0.1:{self._port}"
 
-    def start(self, timeout_s: float = 60.0) -> None:
-        """Format the storage, start, and return once it answers.
+    @property
+    def child(self) -> Child:
+        """The process, for whoever watches it."""
+        if self._child is None:
+            raise LocalPartMissing("Apache Kafka has not been started.")
+        return self._child
+
+    @property
+    def port(self) -> int:
+        """The port it listens on, 0 before its first start."""
+        return self._port
+
+    def start(self, timeout_s: float = 60.0, *, port: int | None = None) -> None:
+        """Start it on *port*, or on a free one, and return once it answers.
 
         Raises:
             LocalPartMissing: It ended, or gave no answer in time.
         """
-        properties = self._folder / "server.properties"
-        properties.write_text(
-            _PROPERTIES.format(port=self._port, controller=free_port(), folder=self._folder)
-        )
-        format_storage = ["kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c"]
-        subprocess.run([*self._java, *format_storage, properties], check=True, capture_output=True)
+        self._port = port or free_port()
+        properties = self._prepared()
         log = self._folder / "kafka.log"
         command = [*self._java, "kafka.Kafka", str(properties)]
         self._child = Child("Apache Kafka", command, log_path=log)
@@ -76,8 +92,21 @@ class ApacheKafka:
                 raise LocalPartMissing(f"Apache Kafka does not answer:\n{self._child.tail()}")
 
     def stop(self) -> None:
+        """End it; a second call does nothing."""
         if self._child is not None:
             self._child.stop()
+
+    def _prepared(self) -> Path:
+        """Write its settings, format its storage the first time, and return the settings' file."""
+        properties = self._folder / "server.properties"
+        properties.write_text(
+            _PROPERTIES.format(port=self._port, controller=free_port(), folder=self._folder)
+        )
+        if not (self._folder / "data" / "meta.properties").exists():
+            storage_tool = ["kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c"]
+            command = [*self._java, *storage_tool, str(properties)]
+            subprocess.run(command, check=True, capture_output=True)
+        return properties
 
     def _answers(self) -> bool:
         try:
