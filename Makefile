@@ -41,8 +41,8 @@ format: setup ## Rewrite what ruff can
 bench: setup ## Compare with others doing the same work on one broker
 	@$(BIN)/storestream bench stream $(ARGS)
 
-test-kafka: setup ## Run the Kafka suite on Apache Kafka itself (needs Java 17 and Maven)
-	@$(BIN)/python tests/apache_kafka/run.py $(ARGS)
+test-kafka: setup ## Run the suites that need a broker on Apache Kafka itself (needs Java 17 and Maven)
+	@$(BIN)/python -m tests.apache_kafka.run $(ARGS)
 
 clean: ## Remove what was made, environment, models and logs included
 	rm -rf .venv var build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import itertools
-import os
 import time
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from stream.kafka.administration import Topic, create_topics
-from stream.local.broker import EmbeddedBroker
+from tests.harness.brokers import LocalBroker, broker_in
 
 pytest_plugins = ("tests.integration.triton_fixtures",)
 
@@ -22,21 +21,17 @@ NewTopic = Callable[[int], str]
 
 
 @pytest.fixture(scope="session")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedBroker]:
-    embedded = EmbeddedBroker(tmp_path_factory.mktemp("broker"))
-    embedded.start()
-    yield embedded
-    embedded.stop()
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalBroker]:
+    started = broker_in(tmp_path_factory.mktemp("broker"))
+    started.start()
+    yield started
+    started.stop()
 
 
 @pytest.fixture(scope="session")
-def bootstrap(request: pytest.FixtureRequest) -> str:
-    """Address of the broker under test: the embedded one, unless the environment names another."""
-    named = os.environ.get("STORESTREAM_TEST_BOOTSTRAP")
-    if named:
-        return named
-    embedded: EmbeddedBroker = request.getfixturevalue("broker")
-    return embedded.bootstrap
+def bootstrap(broker: LocalBroker) -> str:
+    """Address of the broker under test."""
+    return broker.bootstrap
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
-"""Run the Kafka suite on Apache Kafka itself: ``make test-kafka``.
+"""Run the suites that need a broker on Apache Kafka itself: ``make test-kafka``.
 
-Arguments go to pytest. Nothing is left behind but the jars, in ``var/apache-kafka``.
+Arguments go to pytest. Each module of tests starts a broker of its own, as with the embedded one;
+nothing is left behind but the jars, in ``var/apache-kafka``.
 """
 
 from __future__ import annotations
@@ -8,27 +9,22 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import tempfile
-from pathlib import Path
 
-from stream.local.apache_kafka import ApacheKafka, fetch_jars
+from stream.local.apache_kafka import fetch_jars
+from tests.harness.brokers import VARIABLE
 
-#: Where the tests that any broker must pass are; those for the embedded one's faults are not.
-SUITE = ("tests/integration/kafka", "-m", "(broker or kafka) and not embedded")
+#: What must hold on any broker; the embedded one's own faults are left out.
+SUITE = (
+    *("tests/integration", "tests/e2e", "tests/faults"),
+    *("-m", "(broker or kafka) and not embedded"),
+)
 
 
 def main(arguments: list[str]) -> int:
-    """Start the broker, run pytest against it, stop it; return pytest's exit code."""
-    jars = fetch_jars()
-    with tempfile.TemporaryDirectory(prefix="storestream-kafka-") as folder:
-        kafka = ApacheKafka(Path(folder), jars)
-        try:
-            kafka.start()
-            environment = {**os.environ, "STORESTREAM_TEST_BOOTSTRAP": kafka.bootstrap}
-            pytest = [sys.executable, "-m", "pytest", *SUITE, *arguments]
-            return subprocess.run(pytest, env=environment, check=False).returncode
-        finally:
-            kafka.stop()
+    """Fetch the jars, run pytest with such brokers, and return its exit code."""
+    fetch_jars()
+    pytest = [sys.executable, "-m", "pytest", *SUITE, *arguments]
+    return subprocess.run(pytest, env={**os.environ, VARIABLE: "kafka"}, check=False).returncode
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ import pytest
 from stream.domain.events import Item
 from stream.domain.products import on_hand
 from stream.domain.sessions import product_history
-from stream.local.broker import EmbeddedBroker
 from stream.topics import (
     EVENTS,
     ORDERS,
@@ -24,6 +23,7 @@ from stream.topics import (
     STOCK_MOVEMENTS,
     TopicSpec,
 )
+from tests.harness.brokers import LocalBroker
 from tests.harness.events import as_history, count, order, receipt, view
 from tests.harness.sockets import addresses_listened_to
 from tests.harness.store import Answer, Sent, Store
@@ -43,6 +43,7 @@ WITH_SCHEMAS = (
     RECOMMENDATIONS,
     STOCK_ALERTS,
 )
+
 _ordinals = itertools.count(1)
 
 
@@ -170,7 +171,7 @@ def test_metrics_tell_rows_and_recommendations(store: Store, worker: Worker) -> 
     assert worker.ask("/live")[0] == 200
 
 
-def test_nothing_listens_beyond_loopback(own_broker: EmbeddedBroker, worker: Worker) -> None:
+def test_nothing_listens_beyond_loopback(own_broker: LocalBroker, worker: Worker) -> None:
     assert addresses_listened_to(worker.pid) == {"127.0.0.1"}
     assert addresses_listened_to(own_broker.child.pid) == {"127.0.0.1"}
 

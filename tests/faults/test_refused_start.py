@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from stream.kafka.administration import create_topics
-from stream.local.broker import EmbeddedBroker
 from stream.local.children import free_port
 from stream.settings import Settings
 from stream.wanted_topics import wanted_topics
+from tests.harness.brokers import LocalBroker
 from tests.harness.worker import Worker
 
 pytestmark = pytest.mark.broker
@@ -30,7 +30,7 @@ def test_a_worker_without_a_broker_ends_and_names_it(tmp_path: Path) -> None:
 
 
 def test_a_worker_refuses_topics_with_other_partition_counts(
-    own_broker: EmbeddedBroker, tmp_path: Path
+    own_broker: LocalBroker, tmp_path: Path
 ) -> None:
     create_topics([own_broker.bootstrap], wanted_topics(Settings(partitions=3)))
 

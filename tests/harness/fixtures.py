@@ -7,22 +7,22 @@ from pathlib import Path
 
 import pytest
 
-from stream.local.broker import EmbeddedBroker
 from stream.local.triton import EmbeddedTriton
+from tests.harness.brokers import LocalBroker, broker_in
 from tests.harness.store import Store, empty_store
 from tests.integration.triton_fixtures import MODEL_NAMES
 
 
 @pytest.fixture(scope="module")
-def own_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedBroker]:
-    embedded = EmbeddedBroker(tmp_path_factory.mktemp("broker"))
-    embedded.start()
-    yield embedded
-    embedded.stop()
+def own_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalBroker]:
+    started = broker_in(tmp_path_factory.mktemp("broker"))
+    started.start()
+    yield started
+    started.stop()
 
 
 @pytest.fixture(scope="module")
-def store(own_broker: EmbeddedBroker) -> Iterator[Store]:
+def store(own_broker: LocalBroker) -> Iterator[Store]:
     created = empty_store(own_broker.bootstrap)
     yield created
     created.close()

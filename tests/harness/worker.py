@@ -16,12 +16,13 @@ from typing import Any, Self
 from prometheus_client.parser import text_string_to_metric_families
 
 from stream.local.children import Child, free_port
+from tests.harness.brokers import VARIABLE
 from tests.harness.waiting import until
 
 COMMAND = (sys.executable, "-m", "stream", "worker")
 FAUST_COMMAND = (sys.executable, "-m", "faust", "-A", "stream.app", "worker", "--loglevel=info")
 #: The settings check every variable of our prefix, and this one is the test suite's.
-_WITHOUT_OURS = ("/usr/bin/env", "-u", "STORESTREAM_TEST_BOOTSTRAP")
+_WITHOUT_OURS = ("/usr/bin/env", "-u", VARIABLE)
 #: Joins take 4 s with these, also the one after a hard kill.
 QUICK: Mapping[str, object] = {
     "broker_session_timeout_s": 4,

@@ -19,9 +19,9 @@ from stream.bench.scene import Scene, requests_by_rows
 from stream.bench.stand import standing
 from stream.errors import PartDied
 from stream.kafka.administration import create_topics
-from stream.local.broker import EmbeddedBroker
 from stream.pipeline.scoring import Vocabulary, encode_sessions
 from stream.settings import Settings
+from tests.harness.brokers import broker_in
 from tests.integration.triton_fixtures import make_models
 
 pytestmark = [pytest.mark.triton, pytest.mark.slow]
@@ -32,7 +32,7 @@ def here(
     triton: str, tiny_repository: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Scene]:
     folder = tmp_path_factory.mktemp("bench")
-    broker = EmbeddedBroker(tmp_path_factory.mktemp("broker"))
+    broker = broker_in(tmp_path_factory.mktemp("broker"))
     broker.start()
     settings = Settings(bootstrap_servers=broker.bootstrap, triton_url=triton)
     yield Scene(settings, folder, asyncio.run(vocabulary(triton)), tiny_repository, "")

@@ -9,14 +9,14 @@ from stream.demo.reading import TopicsReader
 from stream.kafka.administration import Topic, create_topics
 from stream.kafka.producer import BulkProducer
 from stream.kafka.records import OutRecord
-from stream.local.broker import EmbeddedBroker
+from tests.harness.brokers import broker_in
 
 pytestmark = pytest.mark.broker
 
 
 @pytest.fixture
 def bootstrap(tmp_path: Path) -> Iterator[str]:
-    broker = EmbeddedBroker(tmp_path)
+    broker = broker_in(tmp_path)
     broker.start()
     try:
         create_topics([broker.bootstrap], [Topic("kept", 2, 1), Topic("empty", 2, 1)])

@@ -17,7 +17,7 @@ from stream.errors import PublishFailed
 from stream.kafka.administration import Topic, create_topics
 from stream.kafka.producer import BulkProducer
 from stream.kafka.records import OutRecord
-from stream.local.broker import EmbeddedBroker
+from tests.harness.brokers import LocalBroker, broker_in
 
 pytestmark = pytest.mark.broker
 
@@ -40,7 +40,7 @@ async def read_all(bootstrap: str, topic: str, n_records: int) -> dict[int, list
 
 
 @contextmanager
-def frozen(broker: EmbeddedBroker) -> Iterator[None]:
+def frozen(broker: LocalBroker) -> Iterator[None]:
     os.kill(broker.child.pid, signal.SIGSTOP)
     try:
         yield
@@ -129,7 +129,7 @@ async def test_over_sized_record_is_refused_with_its_size_and_nothing_is_sent(
 
 
 async def test_after_a_failure_nothing_later_is_appended(tmp_path: Path) -> None:
-    broker = EmbeddedBroker(tmp_path)
+    broker = broker_in(tmp_path)
     broker.start()
     topic = "test.topic.v1"
     create_topics([broker.bootstrap], [Topic(topic, 1, replication=1)])
@@ -166,7 +166,7 @@ async def test_missing_partition_is_refused(
 async def test_dead_broker_is_noticed_in_bounded_time_and_the_producer_still_stops(
     tmp_path: Path,
 ) -> None:
-    mortal = EmbeddedBroker(tmp_path)
+    mortal = broker_in(tmp_path)
     mortal.start()
     create_topics([mortal.bootstrap], [Topic("test.topic.v1", 1, replication=1)])
     hasty = BulkProducer([mortal.bootstrap], client_id="test", delivery_timeout_s=0.5)

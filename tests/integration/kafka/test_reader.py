@@ -95,6 +95,7 @@ async def test_without_a_broker_it_waits_and_stops_cleanly() -> None:
     assert reader.failure is None
 
 
+@pytest.mark.embedded
 async def test_it_goes_on_after_the_broker_went_away_and_came_back(tmp_path: Path) -> None:
     """A broker in memory forgets: the record at the offset it waits for is appended anew."""
     mortal = EmbeddedBroker(tmp_path)

@@ -21,7 +21,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from stream.kafka.records import RecordBatch
 from stream.kafka.transport import BatchApp, Batching, batch_topic, consumer_of
-from stream.local.broker import EmbeddedBroker
+from tests.harness.brokers import broker_in
 from tests.harness.damage import publish_with_damaged_header
 
 pytestmark = pytest.mark.broker
@@ -33,7 +33,7 @@ PATIENCE_S = 40.0
 
 @pytest.fixture(scope="module")
 def bootstrap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    broker = EmbeddedBroker(tmp_path_factory.mktemp("broker"))
+    broker = broker_in(tmp_path_factory.mktemp("broker"))
     broker.start()
     yield broker.bootstrap
     broker.stop()
