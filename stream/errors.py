@@ -17,6 +17,7 @@
     └── Misconfigured             refuse to start, saying what to do
         ├── ModelMismatch           the server's model has other tensors than ours
         ├── TopicMismatch           topics differ from the table in ``topics.py``
+        ├── NotAdmitted             the broker refuses it in its consumer group
         └── LocalPartMissing        an embedded part cannot run on this machine
 """
 
@@ -88,6 +89,10 @@ class ModelMismatch(Misconfigured):
 
 class TopicMismatch(Misconfigured):
     """Topics on the broker differ from the table in ``topics.py``."""
+
+
+class NotAdmitted(Misconfigured):
+    """The broker refuses this worker in its consumer group: a timeout it forbids, or no right."""
 
 
 class LocalPartMissing(Misconfigured):

@@ -15,7 +15,7 @@ from stream.agents.listening import listen
 from stream.agents.parts import Parts
 from stream.agents.recovering import own_nothing, recover_all
 from stream.agents.watchdog import Stalled, Watchdog, behind, has_read_all, progress_of
-from stream.errors import PartitionRevoked, SessionExpired, TopicMismatch
+from stream.errors import NotAdmitted, PartitionRevoked, SessionExpired, TopicMismatch
 from stream.health import HEALTHY, Health
 from stream.kafka.transport import BatchApp, consumer_of
 from stream.topics import EVENTS, ORDERS, STOCK_LEVELS, STOCK_MOVEMENTS, TOPICS
@@ -177,6 +177,8 @@ class WorkerApp(BatchApp):
         if (error := self.parts.shelf_reader.failure) is not None:
             self.fail(error)
         consumer, watchdog = consumer_of(self), self._watchdog
+        if (refusal := consumer.refusal()) is not None:
+            self.fail(NotAdmitted(f"the consumer group does not take this worker in: {refusal!r}"))
         in_flight = consumer.tracker.in_flight > 0
         busy = in_flight or (self.recovered and bool(behind(consumer)))
         watchdog.look(progress_of(consumer), busy=busy)

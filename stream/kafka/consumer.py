@@ -49,6 +49,11 @@ class BatchConsumer(BooklessConsumer):
     def _new_consumer_thread(self) -> BatchConsumerThread:
         return BatchConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
+    def refusal(self) -> BaseException | None:
+        """Why the group does not take this consumer in, None while it may."""
+        refusal: BaseException | None = self._thread.refusal()
+        return refusal
+
     async def subscribe(self, topics: Iterable[str]) -> None:
         """Subscribe, unless one of the app's topics is not read in batches."""
         refuse_plain(self.app.topics)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 
 from aiokafka import AIOKafkaConsumer
@@ -50,6 +51,20 @@ class BatchConsumerThread(AIOKafkaConsumerThread):  # type: ignore[misc]  # mypy
             connections_max_idle_ms=conf.consumer_connections_max_idle_ms,
             **credentials_to_aiokafka_auth(conf.broker_credentials, conf.ssl_context),
         )
+
+    def refusal(self) -> BaseException | None:
+        """Why the group does not take this consumer in, None while it may.
+
+        aiokafka tells it to whoever fetches, and without partitions nobody does.
+        """
+        if self._consumer is None or self._consumer._coordinator is None:  # noqa: SLF001
+            return None
+        coordinator = self._consumer._coordinator  # noqa: SLF001
+        task: asyncio.Task[None] = coordinator._coordination_task  # noqa: SLF001
+        if task.done() and not task.cancelled() and (error := task.exception()) is not None:
+            return error
+        pending: BaseException | None = coordinator._pending_exception  # noqa: SLF001
+        return pending
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
         # The driver leaves out what is not assigned and answers True for the rest; the tracker
