@@ -21,6 +21,7 @@ from stream.domain.events import (
 from stream.domain.outputs import ProductState, Recommendation, RecommendedItem
 from stream.errors import InvalidEvent
 from stream.kafka.records import InRecord
+from stream.letters import REPLAYS_HEADER, STORY_PREFIX, replays_of
 from stream.printable import printable
 
 Fact = TypeVar("Fact")
@@ -171,7 +172,8 @@ def dead_letter(
 
     Args:
         max_bytes: Of the letter as a whole, story and original headers included, so that it fits
-            wherever *max_bytes* do. Key and value are cut to share it; a header says from what size.
+            wherever *max_bytes* do. Key and value are cut to share it, and headers left out; a
+            header says from what size, or from how many.
         reason: A word to group by; the error's class when absent.
         at_ms: When it was set aside; the record's append time when absent, so that a second
             attempt gives the same letter.
@@ -184,13 +186,18 @@ def dead_letter(
         "dl-error": _shortened(str(error)),
         "dl-at": str(record.timestamp if at_ms is None else at_ms),
     }
+    if n_replays := replays_of(record.headers):
+        story[REPLAYS_HEADER] = str(n_replays)
     key, value = record.key, record.value
     cut = {
         "dl-cut-from-bytes": str(len(value or b"")),
         "dl-key-cut-from-bytes": str(len(key or b"")),
+        "dl-headers-cut-from": str(len(record.headers)),
     }
     room = max(0, max_bytes - _size_of(_encoded({**story, **cut})))
-    originals = _original_headers(record, min(MAX_HEADER_BYTES, room // 4))
+    originals, are_all = _original_headers(record, min(MAX_HEADER_BYTES, room // 4))
+    if not are_all:
+        story["dl-headers-cut-from"] = cut["dl-headers-cut-from"]
     room -= _size_of(originals)
     kept_key = None if key is None else key[: max(room // 2, room - len(value or b""))]
     kept_value = None if value is None else value[: room - len(kept_key or b"")]
@@ -218,13 +225,17 @@ def _size_of(headers: Iterable[tuple[str, bytes | None]]) -> int:
     )
 
 
-def _original_headers(record: InRecord, room: int) -> list[tuple[str, bytes]]:
-    """Keep the first headers that fit; earlier ``dl-`` headers would lie about this letter."""
+def _original_headers(record: InRecord, room: int) -> tuple[list[tuple[str, bytes]], bool]:
+    """Keep the first headers that fit, and say whether these are all.
+
+    Earlier ``dl-`` headers would lie about this letter; they are not missed.
+    """
     kept: list[tuple[str, bytes]] = []
     for name, value in record.headers:
+        if name.startswith(STORY_PREFIX):
+            continue
         room -= _size_of([(name, value)])
         if room < 0:
-            break
-        if not name.startswith("dl-"):
-            kept.append((name, value))
-    return kept
+            return kept, False
+        kept.append((name, value))
+    return kept, True

@@ -72,6 +72,9 @@ def dead_letter_of(topic: TopicSpec) -> TopicSpec:
     return TopicSpec(name, "source", "out", retention_ms=4 * WEEK_MS)
 
 
+#: What was sent again of the dead letters; kept for longer than the letters are.
+REPLAYS = TopicSpec("store.dead-letter-replays.v1", "source", "internal", retention_ms=6 * WEEK_MS)
+
 INPUTS = (EVENTS, ORDERS, STOCK_LEVELS)
 READ = (*INPUTS, STOCK_MOVEMENTS)
 DEAD_LETTERS = tuple(dead_letter_of(topic) for topic in READ)
@@ -83,4 +86,5 @@ TOPICS = (
     RECOMMENDATIONS,
     STOCK_ALERTS,
     *DEAD_LETTERS,
+    REPLAYS,
 )

@@ -272,6 +272,26 @@ def test_dead_letter_of_a_dead_letter_tells_its_own_story() -> None:
     assert headers["trace"] == b"1"
 
 
+def test_count_of_replays_outlives_a_second_dead_letter() -> None:
+    headers = headers_of(Record(b"", headers=[("dl-replays", b"2"), ("dl-error", b"an old one")]))
+
+    assert headers["dl-replays"] == b"2"
+    assert b"an old one" not in headers["dl-error"]
+
+
+@pytest.mark.parametrize("content", [b"", b"-1", b"100", b"2 ", b"two", b"9" * 9_000, b"\xff"])
+def test_what_is_no_count_of_replays_is_not_kept(content: bytes) -> None:
+    assert "dl-replays" not in headers_of(Record(b"", headers=[("dl-replays", content)]))
+
+
+def test_headers_left_out_are_said_and_ours_are_not_missed() -> None:
+    ours = [("dl-topic", b"x" * 5_000), ("dl-replays", b"1")]
+    big = [("big", b"x" * MAX_HEADER_BYTES)]
+
+    assert "dl-headers-cut-from" not in headers_of(Record(b"", headers=ours))
+    assert headers_of(Record(b"", headers=[*ours, *big]))["dl-headers-cut-from"] == b"3"
+
+
 def test_outputs_are_plain_json() -> None:
     value = encode(make_view(product_id="mælk"))
 
