@@ -12,6 +12,7 @@
     ├── PartitionRevoked          drop the work: another worker redoes it
     ├── PublishFailed             crash: outputs were not confirmed
     │   └── SessionExpired          they must not be: another worker may have taken over
+    ├── ReadFailed                end the command: a topic was not read to its end
     ├── RecoveryFailed            crash: state could not be rebuilt
     ├── PartDied                  end the demo: a process it started is gone
     └── Misconfigured             refuse to start, saying what to do
@@ -69,6 +70,10 @@ class PublishFailed(StoreStreamError):
 
 class SessionExpired(PublishFailed):
     """This process was silent for longer than its group waits; what it knows may be stale."""
+
+
+class ReadFailed(StoreStreamError):
+    """The broker stopped handing over a topic before its end."""
 
 
 class RecoveryFailed(StoreStreamError):
