@@ -23,6 +23,9 @@ Follow one event by opening the files in this order.
 4. ``domain/stock.py`` decides whether an alert opens, changes or resolves
 5. ``kafka/producer.py`` publishes; only then is the alert's state stored and the batch complete
 
+What could not be read or answered is a dead letter: ``letters.py`` reads it back, ``dead_letters/``
+counts, shows and replays.
+
 ``app/`` wires these; ``settings.py``, ``topics.py`` and ``errors.py`` are the three tables that
 the rest refers to. ``models/``, ``local/`` and ``demo/`` train, embed and show; the worker never
 imports them.

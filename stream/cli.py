@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from stream import __version__
+from stream.dead_letters.cli import app as dead_letters_app
 from stream.errors import Misconfigured, StoreStreamError, TopicMismatch
 from stream.settings import load
 
@@ -23,6 +24,7 @@ topics_app = typer.Typer(help="Create, list or check the topics.", no_args_is_he
 bench_app = typer.Typer(help="Measure, beside others doing the same work.", no_args_is_help=True)
 schemas_app = typer.Typer(help="The JSON Schemas of all topics.", no_args_is_help=True)
 app.add_typer(topics_app, name="topics")
+app.add_typer(dead_letters_app, name="dead-letters")
 app.add_typer(bench_app, name="bench")
 app.add_typer(schemas_app, name="schemas")
 

@@ -25,7 +25,8 @@ def test_help_names_every_command(
 
     shown = capsys.readouterr().out
     assert code == 0
-    assert all(name in shown for name in ("worker", "config", "topics", "demo", "bench", "schemas"))
+    names = ("worker", "config", "topics", "dead-letters", "demo", "bench", "schemas")
+    assert all(name in shown for name in names)
 
 
 def test_version_is_the_package_s(
@@ -77,6 +78,27 @@ def test_pace_must_be_a_number_or_max(
 
     assert code == 2
     assert "events a second above 0, or max" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("list", "--topic", "store.tea.v1"), "--topic: Expected one of store.events.v1"),
+        (("list", "--since", "soon"), "--since: Expected ISO 8601"),
+        (("show", "store.events.v1/2/3"), "Expected TOPIC[PARTITION]@OFFSET"),
+        (("show", "store.tea.v1[2]@3"), "got 'store.tea.v1'"),
+    ],
+)
+def test_mistaken_choice_of_dead_letters_is_refused_before_a_broker_is_asked(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: tuple[str, ...],
+    expected: str,
+) -> None:
+    code = run(monkeypatch, "dead-letters", *arguments)
+
+    assert code == 2
+    assert expected in capsys.readouterr().err
 
 
 def test_help_loads_neither_framework_nor_torch() -> None:
