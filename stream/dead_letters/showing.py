@@ -21,7 +21,7 @@ def described(letter: Letter, *, n_replayed: int | None, max_chars: int) -> Iter
 
     Args:
         n_replayed: With which count it was sent again; None: it was not.
-        max_chars: Of the value.
+        max_chars: Of the value, before what is escaped in it takes its place.
     """
     yield f"{letter.at}"
     source = letter.source
@@ -36,17 +36,16 @@ def described(letter: Letter, *, n_replayed: int | None, max_chars: int) -> Iter
         "key": text_of(letter.key),
     }
     for name, told in story.items():
-        yield f"  {name:<10} {shortened(escaped(told), _MAX_FIELD_CHARS)}"
+        yield f"  {name:<10} {escaped(shortened(told, _MAX_FIELD_CHARS))}"
     yield f"  {'headers':<10} {len(letter.headers)}"
     for name, content in letter.headers[:_MAX_HEADERS]:
-        shown = shortened(escaped(f"{name}: {text_of(content)}"), _MAX_FIELD_CHARS)
-        yield f"{_INDENT}{shown}"
+        shown = shortened(f"{name}: {text_of(content)}", _MAX_FIELD_CHARS)
+        yield f"{_INDENT}{escaped(shown)}"
     if len(letter.headers) > _MAX_HEADERS:
         yield f"{_INDENT}… {len(letter.headers) - _MAX_HEADERS} more"
     yield f"  {'value':<10} {'null' if letter.value is None else f'{len(letter.value)} bytes'}"
-    for line in shortened(_pretty(letter.value or b""), max_chars).split("\n"):
-        if line:
-            yield f"{_INDENT}{line}"
+    for line in _lines(letter.value or b"", max_chars):
+        yield f"{_INDENT}{escaped(line)}"
 
 
 def escaped(text: str) -> str:
@@ -81,15 +80,17 @@ def _as_escape(char: str) -> str:
     return char.encode("unicode_escape", "surrogatepass").decode("ascii")
 
 
-def _pretty(value: bytes) -> str:
+def _lines(value: bytes, max_chars: int) -> list[str]:
     """Return JSON indented and otherwise as it is, repeated fields included; anything else raw."""
+    if not value:
+        return []
     if len(value) <= _MAX_PRETTY_BYTES:
         try:
-            value = msgspec.json.format(value, indent=2)
+            pretty = msgspec.json.format(value, indent=2)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return escaped(text_of(value))
-        return "\n".join(escaped(line) for line in text_of(value).split("\n"))
-    return escaped(text_of(value))
+            return [shortened(text_of(value), max_chars)]
+        return shortened(text_of(pretty), max_chars).split("\n")
+    return [shortened(text_of(value), max_chars)]
 
 
 def _replays(letter: Letter, n_replayed: int | None) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from aiokafka import TopicPartition
 
 from stream.errors import ReadFailed
 from stream.kafka.producer import BulkProducer
@@ -58,6 +59,20 @@ async def test_what_is_appended_while_it_reads_is_left_for_another(
     assert n_read == 1_500
     async with TopicScan([bootstrap], {topic: 1}, begin=scan.ends) as later:
         assert await offsets(later) == {(topic, 0): [*range(1_500, 3_000)]}
+
+
+async def test_what_comes_with_the_last_records_and_is_newer_is_left_too(
+    bootstrap: str, producer: BulkProducer, new_topic: NewTopic
+) -> None:
+    topic = new_topic(1)
+    await producer.publish(numbered(topic, 100, n_partitions=1))
+
+    async with TopicScan([bootstrap], {topic: 1}) as scan:
+        # As if the rest had been appended after the broker first told the end.
+        scan._ends[TopicPartition(topic, 0)] = 40
+        found = await offsets(scan)
+
+    assert found == {(topic, 0): [*range(40)]}
 
 
 async def test_only_the_partitions_named_are_read_from_where_they_are_told(

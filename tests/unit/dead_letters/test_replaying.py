@@ -14,6 +14,7 @@ from stream.topics import EVENTS, READ, REPLAYS, dead_letter_name
 from tests.unit.builders import NOON_MS, Record
 from tests.unit.dead_letters.letters import make_letter
 
+DEAD_LETTERS = dead_letter_name(EVENTS.name)
 PARTITIONS = {spec.name: 4 for spec in (*READ, REPLAYS)}
 
 
@@ -110,7 +111,7 @@ async def test_two_letters_of_one_record_are_sent_as_one(again: bool) -> None:
 
 
 async def test_record_of_a_topic_created_again_is_another_one() -> None:
-    topics, name = Topics(), dead_letter_name(EVENTS.name)
+    topics = Topics()
     letters = []
     for at_ms in (NOON_MS, NOON_MS + 1):
         story = {
@@ -120,7 +121,7 @@ async def test_record_of_a_topic_created_again_is_another_one() -> None:
             "dl-at": f"{at_ms}",
         }
         headers = [(key, text.encode()) for key, text in story.items()]
-        letters.append(letter_of(Record(b"", headers=headers), name, 2))
+        letters.append(letter_of(Record(b"", headers=headers), DEAD_LETTERS, 2))
 
     await make_replayer(topics).take(letters)
 
@@ -150,7 +151,7 @@ async def test_record_that_comes_back_each_time_is_sent_so_often_and_no_more(
         (make_letter(headers=[("dl-replays", b"3")]), replaying.TOO_OFTEN),
         (make_letter(partition=4), replaying.NO_PARTITION),
         (make_letter(b"v" * 6_000), replaying.TOO_LARGE),
-        (letter_of(Record(b"x"), dead_letter_name(EVENTS.name), 0), replaying.NO_STORY),
+        (letter_of(Record(b"x"), DEAD_LETTERS, 0), replaying.NO_STORY),
     ],
 )
 async def test_letter_that_cannot_be_sent_is_refused_and_holds_up_no_other(
@@ -200,19 +201,16 @@ async def test_record_that_came_back_is_known_again_and_no_other() -> None:
     topics, comeback = Topics(), Comeback()
     planned = await make_replayer(topics).take([make_letter(b"a"), make_letter(b"b", offset=4)])
     comeback.expect(planned)
-    back = came_back(topics.sent()[0], offset=40)
+    first, second = topics.sent()
 
-    for letter in (
-        make_letter(b"a", offset=50),
-        back,
-        back,
-        letter_of(Record(b"a"), back.at.topic, 2),
-    ):
+    for other in (make_letter(b"a"), make_letter(b"c"), letter_of(Record(b"a"), DEAD_LETTERS, 2)):
+        comeback.take(other)
+    assert not comeback.reasons
+    for letter in (came_back(first, offset=40), came_back(first, offset=41)):
         comeback.take(letter)
-
     assert comeback.reasons == {(EVENTS.name, "InvalidEvent"): 1}
     assert not comeback.is_complete
-    comeback.take(came_back(topics.sent()[1], offset=41))
+    comeback.take(came_back(second, offset=42))
     assert comeback.is_complete
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 
 import pytest
 from hypothesis import given
@@ -93,10 +94,20 @@ def test_what_is_shown_is_bounded(value: bytes) -> None:
         value, headers=[("h" * 500, b"x" * 2_000)] * 400, error="e" * 9_000, max_bytes=300_000
     )
 
+    tracemalloc.start()
     told = shown(letter, max_chars=1_000)
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
 
     assert "more characters" in told
     assert len(told) < 20_000
+    assert peak_bytes < 10 * 1024 * 1024
+
+
+def test_of_many_headers_the_first_are_shown_and_the_rest_counted() -> None:
+    told = shown(make_letter(headers=[(f"h{n}", b"x") for n in range(400)]))
+
+    assert "    h99: x\n    … 300 more\n" in told
 
 
 def test_null_value_and_key_are_told_from_empty_ones() -> None:

@@ -21,16 +21,17 @@ def summed(*letters: Letter, replayed: tuple[Letter, ...] = ()) -> Summary:
 
 def test_letters_are_counted_by_topic_and_reason() -> None:
     first = make_letter(offset=1, at_ms=NOON_MS + 9)
+    between = make_letter(offset=3, at_ms=NOON_MS + 15)
     last = make_letter(offset=2, at_ms=NOON_MS + 20)
     cut = make_letter(b"v" * 5_000, topic=ORDERS, reason="RefusedRow", max_bytes=3_000)
 
-    told = json.loads(summed(last, first, cut, replayed=(first,)).as_json())
+    told = json.loads(summed(last, first, between, cut, replayed=(first,)).as_json())
 
-    assert told["letters"] == 3
+    assert told["letters"] == 4
     assert told["groups"][0] == {
         "topic": EVENTS.name,
         "reason": "InvalidEvent",
-        "letters": 2,
+        "letters": 3,
         "replayed": 1,
         "cut": 0,
         "first_at_ms": NOON_MS + 9,
