@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import io
 import json
 import os
 import subprocess
@@ -12,14 +14,23 @@ from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
+from rich.console import Console
 
+from stream.codec import dead_letter
+from stream.dead_letters.box import LetterBox
+from stream.dead_letters.choice import Choice
+from stream.dead_letters.replay_command import Replaying
+from stream.dead_letters.report import Order
 from stream.domain.events import Item
+from stream.errors import InvalidEvent
 from stream.kafka.records import InRecord, OutRecord
 from stream.local.broker import EmbeddedBroker
-from stream.topics import EVENTS, ORDERS, REPLAYS, STOCK_LEVELS
+from stream.settings import Settings
+from stream.topics import EVENTS, ORDERS, REPLAYS, STOCK_LEVELS, STOCK_MOVEMENTS, dead_letter_name
 from tests.harness.events import order, raw
 from tests.harness.store import DeadLetter, Place, Store
 from tests.harness.worker import Worker
+from tests.unit.builders import Record
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
 
@@ -72,6 +83,16 @@ def letters_of(store: Store, *values: bytes | None) -> list[DeadLetter]:
     return [letter for letter in store.dead_letters() if letter.value in values]
 
 
+def n_replayed(store: Store) -> int:
+    """Return how many letters are listed as sent again."""
+    listed = dead_letters(store.bootstrap, "list", "--topic", EVENTS.name, "--json")
+    return sum(group["replayed"] for group in json.loads(listed.stdout)["groups"])
+
+
+def at(place: Place) -> str:
+    return f"{place.topic}[{place.partition}]@{place.offset}"
+
+
 def set_aside(store: Store, *records: OutRecord) -> list[Place]:
     """Publish *records* and return their places once each is a dead letter."""
     places = [sent.place for sent in store.publish(*records)]
@@ -114,9 +135,13 @@ def test_record_sent_again_is_the_original_with_one_header_more(
     store: Store, strict_worker: Worker
 ) -> None:
     [place] = set_aside(store, bad(100))
+    n_before = n_replayed(store)
 
     dead_letters(store.bootstrap, "replay")
 
+    shown = dead_letters(store.bootstrap, "show", at(place))
+    assert "0 before it was set aside; sent again since, as number 1" in shown.stdout
+    assert n_replayed(store) > n_before
     original, *sent_again = source_records(store, bad(100).value)
     assert original.offset == place.offset
     assert [(record.key, tuple(record.headers)) for record in sent_again] == [
@@ -164,7 +189,7 @@ def test_list_counts_by_topic_and_reason_and_show_shows_what_it_names(
         "InvalidEvent",
         1,
     )
-    assert group["example"] == f"{place.topic}[{place.partition}]@{place.offset}"
+    assert group["example"] == at(place)
     assert all(part in table.stdout for part in ("InvalidEvent", group["example"]))
     assert shown.returncode == 0
     assert "trace: abc" in shown.stdout
@@ -202,6 +227,28 @@ def test_dry_run_sends_nothing_and_a_filter_leaves_the_others(
     )
     assert len(source_records(store, bad(200).value)) == n_before + 1
     assert len(store.records(REPLAYS)) > 0
+
+
+def test_what_the_broker_refuses_ends_the_run_and_is_reported(store: Store) -> None:
+    source = STOCK_MOVEMENTS.name
+    why = InvalidEvent(source, 7, 3, "malformed")
+    lost = dead_letter(Record(b"x"), source, 7, why)
+    store.publish(OutRecord(dead_letter_name(source), 0, lost.key, lost.value, lost.headers))
+    settings = Settings(bootstrap_servers=store.bootstrap)
+    box = LetterBox(settings)
+    # As if the topic had lost partitions since it was asked.
+    box.partitions[source] = 8
+    out = io.StringIO()
+
+    replaying = Replaying(settings, box, Order(max_replays=3), Console(file=out, width=200))
+    code = asyncio.run(replaying.run(Choice(topic=source)))
+
+    assert code == 1
+    assert out.getvalue().splitlines() == [
+        "sent           0",
+        "not confirmed  1 more may have been sent: a second run sends them again",
+        "stopped        store.stock-movements.v1[7]: the topic has 4 partitions",
+    ]
 
 
 def test_broker_that_lacks_the_topics_or_is_not_there_is_said(tmp_path: Path) -> None:
