@@ -67,10 +67,10 @@ def shortened(text: str, max_chars: int) -> str:
     return text if more <= 0 else f"{text[:max_chars]}… {more} more characters"
 
 
-def moment(at_ms: int) -> str:
+def moment(at_ms: int, timespec: str = "milliseconds") -> str:
     """Return a time in UTC, or the number where no calendar has it."""
     try:
-        told = datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds")
+        told = datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec=timespec)
     except (OverflowError, ValueError, OSError):
         return f"{at_ms} ms"
     return told.replace("+00:00", "Z")

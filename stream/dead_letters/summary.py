@@ -74,8 +74,8 @@ class Summary:
             shown.add_row(
                 topic,
                 Text(escaped(reason)),
-                moment(group.first_ms),
-                moment(group.last_ms),
+                moment(group.first_ms, "seconds"),
+                moment(group.last_ms, "seconds"),
                 Text(str(group.example)),
                 *(f"{count:,}" for count in (group.n_letters, group.n_replayed, group.n_cut)),
             )

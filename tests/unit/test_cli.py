@@ -8,6 +8,7 @@ import pytest
 from stream import __version__
 from stream.cli import app, main
 from stream.errors import LocalPartMissing, RecoveryFailed, StoreStreamError
+from stream.letters import MAX_REPLAYS
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
@@ -87,6 +88,7 @@ def test_pace_must_be_a_number_or_max(
         (("list", "--since", "soon"), "--since: Expected ISO 8601"),
         (("show", "store.events.v1/2/3"), "Expected TOPIC[PARTITION]@OFFSET"),
         (("show", "store.tea.v1[2]@3"), "got 'store.tea.v1'"),
+        (("replay", "--max-replays", f"{MAX_REPLAYS + 1}"), "Invalid value for '--max-replays'"),
     ],
 )
 def test_mistaken_choice_of_dead_letters_is_refused_before_a_broker_is_asked(

@@ -5,6 +5,7 @@ import json
 
 from rich.console import Console
 
+from stream.dead_letters.showing import moment
 from stream.dead_letters.summary import MAX_GROUPS, OTHER_REASONS, Summary
 from stream.letters import Letter
 from stream.topics import EVENTS, ORDERS
@@ -61,6 +62,7 @@ def test_table_shows_counts_and_no_control_character() -> None:
     assert "\x1b" not in out.getvalue()
     assert "\\x1b[31m[red]Bad" in out.getvalue()
     assert "store.events.v1[2]@3" in out.getvalue()
+    assert moment(NOON_MS + 5, "seconds") in out.getvalue()
 
 
 def test_nothing_is_told_as_nothing() -> None:
