@@ -17,10 +17,17 @@ def printable(text: str, max_chars: int = MAX_CHARS) -> str:
         At most *max_chars*; of a longer text the beginning and the end, and how many are missing.
     """
     text = _cut(text, max_chars)
+    return _cut(escaped(text), max_chars)
+
+
+def escaped(text: str) -> str:
+    r"""Return *text* with ``\x1b`` for an escape and the like: nothing that a terminal would obey.
+
+    Control and format characters go, so text cannot move the cursor, hide, or turn its direction.
+    """
     if text.isprintable():
         return text
-    shown = [char if char.isprintable() else _escaped(char) for char in text]
-    return _cut("".join(shown), max_chars)
+    return "".join([char if char.isprintable() else _as_escape(char) for char in text])
 
 
 def printable_lines(text: str, max_chars: int, *, indent: str = "") -> str:
@@ -32,8 +39,8 @@ def printable_lines(text: str, max_chars: int, *, indent: str = "") -> str:
     return _cut("\n".join([indent + printable(line, max_chars) for line in lines]), max_chars)
 
 
-def _escaped(char: str) -> str:
-    return char.encode("unicode_escape").decode("ascii")
+def _as_escape(char: str) -> str:
+    return char.encode("unicode_escape", "surrogatepass").decode("ascii")
 
 
 def _cut(text: str, max_chars: int) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from stream.dead_letters.replaying import BEFORE, Comeback, Outcome
-from stream.dead_letters.showing import escaped
+from stream.printable import escaped
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from stream.letters import Letter
+from stream.printable import escaped
 
 #: A longer value is shown as it is: pretty-printing what is deeply nested multiplies its size.
 _MAX_PRETTY_BYTES = 16 * 1024
@@ -48,14 +49,6 @@ def described(letter: Letter, *, n_replayed: int | None, max_chars: int) -> Iter
         yield f"{_INDENT}{escaped(line)}"
 
 
-def escaped(text: str) -> str:
-    r"""Return *text* with ``\x1b`` for an escape and the like: nothing a terminal would obey.
-
-    Control and format characters go, so text cannot move the cursor, hide, or turn its direction.
-    """
-    return "".join(char if char.isprintable() else _as_escape(char) for char in text)
-
-
 def text_of(content: bytes | None) -> str:
     r"""Return *content* as text, ``\xff`` for bytes that are not UTF-8."""
     return "null" if content is None else content.decode("utf-8", "backslashreplace")
@@ -74,10 +67,6 @@ def moment(at_ms: int, timespec: str = "milliseconds") -> str:
     except (OverflowError, ValueError, OSError):
         return f"{at_ms} ms"
     return told.replace("+00:00", "Z")
-
-
-def _as_escape(char: str) -> str:
-    return char.encode("unicode_escape", "surrogatepass").decode("ascii")
 
 
 def _lines(value: bytes, max_chars: int) -> list[str]:

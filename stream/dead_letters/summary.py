@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from rich.table import Table
 from rich.text import Text
 
-from stream.dead_letters.showing import escaped, moment
+from stream.dead_letters.showing import moment
 from stream.letters import Letter, Place
+from stream.printable import escaped
 
 #: Foreign letters may name any reason; what is counted must not grow with them.
 MAX_GROUPS = 500
