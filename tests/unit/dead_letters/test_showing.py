@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.dead_letters.showing import described, escaped, moment, text_of
+from stream.dead_letters.showing import described, moment, text_of
 from stream.letters import Letter
+from stream.printable import escaped
 from tests.unit.builders import NOON_MS
 from tests.unit.dead_letters.letters import make_letter
 
