@@ -7,11 +7,12 @@ from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from typing import Any
 
 from faust.transport.consumer import ensure_TP, ensure_TPset
-from faust.types import TP, ConsumerMessage, Message, TransportT
+from faust.types import TP, Message, TransportT
 
 from .consumer_app import LAST_COMMIT_S, BatchApp, refuse_plain, refuse_unsafe
 from .consumer_books import BooklessConsumer
 from .consumer_thread import BatchConsumerThread
+from .messages import message_of
 from .records import InRecord, RecordBatch, bytes_of
 
 #: How soon to look again while a partition with room may have records that the fetch left out.
@@ -76,7 +77,7 @@ class BatchConsumer(BooklessConsumer):
                 return
             tp = TP(batch.topic, batch.partition)
             self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
-            yield tp, self._message_of(batch)
+            yield tp, message_of(batch, self.app.consumer_generation_id)
 
     async def _fetch(self, patience_s: float) -> list[RecordBatch]:
         active = self._get_active_partitions()
@@ -86,6 +87,9 @@ class BatchConsumer(BooklessConsumer):
             return []
         if len(wanted) < len(active):
             patience_s = _EXCLUDED_POLL_S
+        return await self._fetch_of(wanted, patience_s)
+
+    async def _fetch_of(self, wanted: set[TP], patience_s: float) -> list[RecordBatch]:
         async with self._position:
             if not self.flow_active or self._n_drops != self._n_drops_sought:
                 return []
@@ -96,7 +100,10 @@ class BatchConsumer(BooklessConsumer):
             if not self.flow_active or generation != self.tracker.generation:
                 self._n_drops += 1
                 return []
-            return [self._open(tp, chunk) for tp, chunk in records.items()]
+            return [batch for tp, chunk in records.items() for batch in self._opened(tp, chunk)]
+
+    def _opened(self, tp: Any, records: Sequence[InRecord]) -> list[RecordBatch]:
+        return [self._open(tp, records)]
 
     def _with_room(self, active: set[TP]) -> set[TP]:
         if self.tracker.bytes_in_flight >= self._batching.max_bytes_in_flight:
@@ -146,24 +153,6 @@ class BatchConsumer(BooklessConsumer):
         except TimeoutError:
             return
 
-    def _message_of(self, batch: RecordBatch) -> ConsumerMessage:
-        # Without the app's generation the stream drops the message without a word.
-        return ConsumerMessage(
-            batch.topic,
-            batch.partition,
-            batch.last_offset,
-            batch.records[-1].timestamp / 1000,
-            timestamp_type=0,
-            headers=None,
-            key=None,
-            value=batch,
-            checksum=None,
-            serialized_key_size=0,
-            serialized_value_size=batch.n_bytes,
-            tp=TP(batch.topic, batch.partition),
-            generation_id=self.app.consumer_generation_id,
-        )
-
     # -- positions
 
     def stop_flow(self) -> None:
@@ -183,13 +172,15 @@ class BatchConsumer(BooklessConsumer):
                 await self._seek_to_committed()
             self._n_drops_sought = n_drops
 
-    async def _seek_to_committed(self) -> None:
+    async def _seek_to_committed(self) -> dict[TP, int]:
+        """Return where each partition is read from; 0 is from its beginning."""
         committed = await self.seek_to_committed()
         # aiokafka leaves the position where it is when nothing, or 0, is committed.
         unread = [tp for tp, offset in committed.items() if not offset]
         if unread:
             await self._thread.seek_to_beginning(*unread)
         self._committed_offset.update({ensure_TP(tp): at for tp, at in committed.items() if at})
+        return {ensure_TP(tp): at or 0 for tp, at in committed.items()}
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Stop the flow, drain and commit (Faust does it through ``wait_empty``), then let go."""

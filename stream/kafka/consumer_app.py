@@ -13,6 +13,8 @@ from faust.types.settings import Settings
 
 from stream.errors import Misconfigured
 
+from .probation import Probation
+
 #: The last commit of a rebalance or a stop gets this long, after the drain.
 LAST_COMMIT_S = 1.5
 
@@ -70,7 +72,10 @@ class BatchApp(faust.App):  # type: ignore[misc]  # mypy does not follow Faust
         batching: Bounds on what is in flight.
         epochs_of: Asked for the epochs of the subscribed topics before each first fetch of an
             assignment; what it raises stops the worker.
+        probation: Knows what the owners before did not survive; None: nobody asks.
     """
+
+    probation: Probation | None = None
 
     def __init__(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from typing import Any
 
 from aiokafka import AIOKafkaConsumer
 from faust.transport.drivers.aiokafka import (
@@ -65,6 +66,16 @@ class BatchConsumerThread(AIOKafkaConsumerThread):  # type: ignore[misc]  # mypy
             return error
         pending: BaseException | None = coordinator._pending_exception  # noqa: SLF001
         return pending
+
+    async def getsome(self, tps: set[TP], patience_s: float, *, max_records: int) -> Any:
+        """Fetch *max_records* at most, in all."""
+        return await self.call_thread(
+            self._fetch_records,
+            self._ensure_consumer(),
+            tps,
+            timeout=patience_s,
+            max_records=max_records,
+        )
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
         # The driver leaves out what is not assigned and answers True for the rest; the tracker

@@ -17,6 +17,7 @@ from faust.types.transports import ConsumerT
 from .consumer import BatchConsumer
 from .consumer_app import FAUST_OPTIONS, BatchApp, Batching
 from .tracker import OffsetTracker
+from .wary_consumer import WaryConsumer
 
 __all__ = [
     "FAUST_OPTIONS",
@@ -34,7 +35,7 @@ __all__ = [
 class Transport(aiokafka.Transport):  # type: ignore[misc]  # mypy does not follow Faust
     """Faust's aiokafka transport with a consumer that reads in batches."""
 
-    Consumer: ClassVar[type[ConsumerT]] = BatchConsumer
+    Consumer: ClassVar[type[ConsumerT]] = WaryConsumer
 
 
 class BatchSchema(faust.Schema[Any, Any]):  # type: ignore[misc]  # nor here

@@ -3,57 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 
 import pytest
-from faust.types import TP
 
 from stream.kafka.consumer import BatchConsumer
-from stream.kafka.records import Headers, RecordBatch, bytes_of
+from stream.kafka.records import RecordBatch, bytes_of
 from stream.kafka.transport import BatchApp, Batching, consumer_of
-
-TP0 = TP("events", 0)
-
-
-@dataclass(frozen=True)
-class Record:
-    offset: int
-    timestamp: int = 0
-    key: bytes | None = b"key"
-    value: bytes | None = b"value"
-    headers: Headers = field(default=())
-
-
-@dataclass
-class Log:
-    """One partition of ten chunks of ten records, read as aiokafka does: a fetch moves on."""
-
-    position: int = 0
-    committed: int | None = None
-    refuses: bool = False
-    fetched: asyncio.Event = field(default_factory=asyncio.Event)
-    delivered: asyncio.Event = field(default_factory=asyncio.Event)
-
-    async def fetch(self, tps: set[TP], patience_s: float) -> Mapping[TP, list[Record]]:
-        self.fetched.set()
-        await self.delivered.wait()
-        first, self.position = self.position, min(self.position + 10, 100)
-        records = [Record(offset) for offset in range(first, self.position)]
-        return {TP0: records} if records else {}
-
-    async def seek(self) -> Mapping[TP, int | None]:
-        self.position = self.committed or 0
-        return {TP0: self.position or None}
-
-    async def rewind(self, *tps: TP) -> None:
-        self.position = 0
-
-    async def commit(self, offsets: Mapping[TP, int]) -> bool:
-        if not self.refuses:
-            self.committed = offsets[TP0]
-        return not self.refuses
+from tests.unit.kafka.fakes import TP0, Log, Record
 
 
 @pytest.fixture
