@@ -5,7 +5,9 @@
     StoreStreamError
     ├── InvalidInput              dead-letter the record, go on
     │   ├── InvalidEvent            bytes that are no event of ours
-    │   └── RefusedRow              a row the model itself refused
+    │   ├── RefusedRow              a row the model itself refused
+    │   ├── Quarantined             a record at which workers crashed
+    │   └── Skipped                 a record that a person set aside
     ├── InferenceError            answer degraded, go on
     │   ├── InferenceUnavailable    no answer within retries, deadline or breaker
     │   └── InferenceRejected       the server refuses this request; bisect it
@@ -19,7 +21,8 @@
         ├── ModelMismatch           the server's model has other tensors than ours
         ├── TopicMismatch           topics differ from the table in ``topics.py``
         ├── NotAdmitted             the broker refuses it in its consumer group
-        └── LocalPartMissing        an embedded part cannot run on this machine
+        ├── LocalPartMissing        an embedded part cannot run on this machine
+        └── NothingToSkip           no such record, or the group is behind it already
 """
 
 from __future__ import annotations
@@ -46,6 +49,14 @@ class InvalidEvent(InvalidInput):
 
 class RefusedRow(InvalidInput):
     """A row that the model refused when asked for it alone."""
+
+
+class Quarantined(InvalidInput):
+    """A record that workers did not survive; nobody processes it any more."""
+
+
+class Skipped(InvalidInput):
+    """A record that a person told the workers to leave out."""
 
 
 class InferenceError(StoreStreamError):
@@ -102,3 +113,7 @@ class NotAdmitted(Misconfigured):
 
 class LocalPartMissing(Misconfigured):
     """An embedded part (broker, Triton, data) cannot run on this machine."""
+
+
+class NothingToSkip(Misconfigured):
+    """The record to be set aside is not there, or was processed already."""

@@ -149,6 +149,9 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least")
     log_format: Literal["console", "json"] = Field("json", description="one line a log entry")
     watchdog_s: float = Field(60, gt=0, le=3600, description="open work without progress: stop")
+    quarantine_after: int = Field(
+        3, ge=0, le=100, description="crashes at a record until it is set aside; 0: never"
+    )
     shutdown_timeout_s: float = Field(8, gt=0, le=600, description="drain, confirm and leave")
 
     @property

@@ -48,6 +48,11 @@ class Telemetry:
             "Records that are no event of their topic, or rows that the model refused",
             reason,
         )
+        self.quarantined = counter(
+            "stream_quarantined_records",
+            "Records set aside because workers crashed at them, or because a person said so",
+            reason,
+        )
         self.repeats = counter("stream_repeated_records", "Records folded before", topic)
         self.key_mismatches = counter(
             "stream_misplaced_records",

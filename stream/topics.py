@@ -54,6 +54,10 @@ PRODUCTS_CHANGELOG = TopicSpec(
     retention_ms=None,
     co_partitioned="products",
 )
+#: What was begun and by how many, and what is to be set aside: see ``kafka/notes.py``.
+ATTEMPTS = TopicSpec(
+    "store.attempts.v1", "source", "internal", cleanup="compact", retention_ms=None
+)
 
 RECOMMENDATIONS = TopicSpec("store.recommendations.v1", "visitor", "out")
 STOCK_ALERTS = TopicSpec(
@@ -83,6 +87,7 @@ TOPICS = (
     PRODUCT_STATE,
     SESSIONS_CHANGELOG,
     PRODUCTS_CHANGELOG,
+    ATTEMPTS,
     RECOMMENDATIONS,
     STOCK_ALERTS,
     *DEAD_LETTERS,

@@ -9,11 +9,14 @@ from typing import Any, Protocol
 from stream.domain.products import Product
 from stream.domain.sessions import Session
 from stream.health import HealthServer
+from stream.kafka.notes import Note
+from stream.kafka.probation import Probation
 from stream.kafka.producer import BulkProducer
 from stream.kafka.reader import TopicReader
 from stream.kafka.store import StateStore
 from stream.kafka.vigil import Vigil
 from stream.pipeline.batcher import Batcher
+from stream.pipeline.quarantine import Quarantine
 from stream.pipeline.recommend import RecommendPipeline
 from stream.pipeline.serving import Serving
 from stream.pipeline.settling import Settling
@@ -37,6 +40,8 @@ class Parts:
     Attributes:
         models: The connection to the model server; None where inference is off.
         serving: Finds the model versions; None where inference is off.
+        notes: What the owners before left about what is assigned.
+        probation: What follows from them.
         rounds: What is done because time passes.
     """
 
@@ -53,5 +58,8 @@ class Parts:
     stock: StockPipeline
     batchers: dict[str, Batcher[Any, Any]]
     settling: Settling
+    notes: StateStore[Note]
+    probation: Probation
+    quarantine: Quarantine
     rounds: Sequence[Round[Any]]
     health: HealthServer | None

@@ -19,7 +19,8 @@ log = structlog.get_logger(__name__)
 
 def own_nothing(parts: Parts) -> None:
     """Drop all state, so that no batch is folded into state that is not whole."""
-    for store in (parts.sessions, parts.products):
+    parts.probation.forget()
+    for store in (parts.sessions, parts.products, parts.notes):
         _drop(store)
 
 
@@ -36,6 +37,7 @@ async def recover_all(parts: Parts, assigned: set[TP], *, overtaken: Callable[[]
     sessions, products = _numbers(assigned, EVENTS.name), _numbers(assigned, STOCK_LEVELS.name)
     await _recover(parts, parts.sessions, sessions, overtaken)
     await _recover(parts, parts.products, products, overtaken)
+    await _recover(parts, parts.notes, {tp.partition for tp in assigned}, overtaken)
     await parts.shelf_reader.wait_ready(parts.settings.recovery_timeout_s)
 
 

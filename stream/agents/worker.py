@@ -8,6 +8,7 @@ from collections.abc import Awaitable
 from typing import Any
 
 import structlog
+from aiokafka.errors import KafkaError
 from faust.types import TP
 
 from stream.agents.gauges import set_gauges
@@ -15,7 +16,13 @@ from stream.agents.listening import listen
 from stream.agents.parts import Parts
 from stream.agents.recovering import own_nothing, recover_all
 from stream.agents.watchdog import Stalled, Watchdog, behind, has_read_all, progress_of
-from stream.errors import NotAdmitted, PartitionRevoked, SessionExpired, TopicMismatch
+from stream.errors import (
+    NotAdmitted,
+    PartitionRevoked,
+    SessionExpired,
+    StoreStreamError,
+    TopicMismatch,
+)
 from stream.health import HEALTHY, Health
 from stream.kafka.transport import BatchApp, consumer_of
 from stream.topics import EVENTS, ORDERS, STOCK_LEVELS, STOCK_MOVEMENTS, TOPICS
@@ -25,6 +32,8 @@ log = structlog.get_logger(__name__)
 VISITOR_TOPICS = (EVENTS, ORDERS)
 PRODUCT_TOPICS = (STOCK_LEVELS, STOCK_MOVEMENTS)
 _GAUGES_S = 1.0
+#: What happens to a worker whatever it reads: what was raised on purpose, and what clients raise.
+_NO_RECORDS_FAULT = (StoreStreamError, KafkaError, OSError)
 
 
 class WorkerApp(BatchApp):
@@ -37,6 +46,7 @@ class WorkerApp(BatchApp):
         self._watchdog = Watchdog(parts.settings.watchdog_s)
         self._tasks: set[asyncio.Future[None]] = set()
         self._failure: BaseException | None = None
+        self.probation = parts.probation
         recommend, stock = parts.recommend.accept, parts.stock.accept
         listen(self, "recommend", VISITOR_TOPICS, accept=recommend, on_failure=self.fail)
         listen(self, "watch_stock", PRODUCT_TOPICS, accept=stock, on_failure=self.fail)
@@ -47,6 +57,7 @@ class WorkerApp(BatchApp):
         """End the worker: a bug, or a broker that no longer confirms, must not be passed over."""
         if self._failure is None:
             self._failure = error
+            self.parts.probation.blamed = not isinstance(error, _NO_RECORDS_FAULT)
             log.error("worker_failed", error=repr(error), exc_info=error)
             self._go(self.crash(error))
 
@@ -66,7 +77,8 @@ class WorkerApp(BatchApp):
             "the models are not served yet": serving is not None and not serving.ready,
         }
         reasons = tuple(reason for reason, holds in missing.items() if holds)
-        return Health(not reasons, reasons)
+        alarm = self.parts.quarantine.alarm
+        return Health(not reasons, reasons if alarm is None else (*reasons, alarm))
 
     @property
     def failure(self) -> BaseException | None:
@@ -131,6 +143,7 @@ class WorkerApp(BatchApp):
     async def _on_rebalanced(self, app: Any, **_: Any) -> None:
         """Rebuild the state of what is assigned, before its first event."""
         generation = self.consumer_generation_id
+        self.parts.probation.forget()
         for rounds in self.parts.rounds:
             rounds.restart()
         assigned = consumer_of(self).assignment()

@@ -33,6 +33,9 @@ def parts_of(app: WorkerApp, settings: Settings) -> Parts:
         stock=stories.stock,
         batchers={RECOMMENDER.name: stories.answers, FORECASTER.name: stories.alerts},
         settling=broker.settling,
+        notes=broker.notes,
+        probation=stories.probation,
+        quarantine=stories.quarantine,
         rounds=stories.rounds,
         health=_health(app, settings, telemetry),
     )

@@ -9,6 +9,8 @@ from stream.adapters.metered import MeteredPublisher
 from stream.adapters.security import client_options
 from stream.domain.products import Product
 from stream.domain.sessions import Session
+from stream.kafka import notes
+from stream.kafka.notes import Note
 from stream.kafka.producer import BulkProducer
 from stream.kafka.reader import TopicReader
 from stream.kafka.store import Form, StateStore
@@ -19,7 +21,7 @@ from stream.ports import Publisher
 from stream.settings import Settings
 from stream.state import products, sessions
 from stream.telemetry import Telemetry
-from stream.topics import PRODUCT_STATE, PRODUCTS_CHANGELOG, SESSIONS_CHANGELOG
+from stream.topics import ATTEMPTS, PRODUCT_STATE, PRODUCTS_CHANGELOG, SESSIONS_CHANGELOG
 
 
 class BrokerParts:
@@ -72,6 +74,10 @@ class BrokerParts:
         return StateStore(
             PRODUCTS_CHANGELOG.name, self.publisher, Form(products.dump, products.load)
         )
+
+    @cached_property
+    def notes(self) -> StateStore[Note]:
+        return StateStore(ATTEMPTS.name, self.publisher, notes.FORM)
 
     @cached_property
     def settling(self) -> Settling:

@@ -13,11 +13,13 @@ from stream.domain.assessment import StockPolicy
 from stream.domain.products import Product
 from stream.domain.ranking import RankingPolicy
 from stream.domain.sessions import Session
+from stream.kafka.probation import Probation
 from stream.kafka.records import OutRecord
 from stream.pipeline.alerts import AlertBatcher, Alerts, latest
 from stream.pipeline.answers import Answers, RecommendationBatcher
 from stream.pipeline.event_clock import EventClock
 from stream.pipeline.intake import Limits, Reader, partition_for
+from stream.pipeline.quarantine import Quarantine
 from stream.pipeline.recommend import RecommendPipeline
 from stream.pipeline.stock import StockPipeline
 from stream.pipeline.upkeep import Expiry, Round
@@ -68,6 +70,22 @@ class Stories:
             n_partitions=settings.partitions,
         )
         return Reader(self._telemetry, limits)
+
+    # -- what no worker survives
+
+    @cached_property
+    def quarantine(self) -> Quarantine:
+        return Quarantine(self._broker.publisher, self._reader, self._telemetry)
+
+    @cached_property
+    def probation(self) -> Probation:
+        settings = self._settings
+        return Probation(
+            self._broker.notes,
+            quarantine_after=settings.quarantine_after,
+            max_in_flight=settings.max_chunk_records * settings.max_chunks_buffered,
+            dispose=self.quarantine.set_aside,
+        )
 
     # -- recommend
 
