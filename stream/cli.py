@@ -86,6 +86,38 @@ def worker(settings: SettingsFile = None) -> None:
 
 
 @app.command()
+def skip(
+    topic: Annotated[str, typer.Argument(help="A topic that workers read.")],
+    partition: Annotated[int, typer.Argument(min=0)],
+    offset: Annotated[int, typer.Argument(min=0)],
+    settings: SettingsFile = None,
+) -> None:
+    """Set one record aside that no worker gets behind; it becomes a dead letter."""
+    from stream.adapters.security import client_options
+    from stream.kafka.skipping import Place
+    from stream.kafka.skipping import skip as skip_record
+    from stream.topics import ATTEMPTS, READ, dead_letter_name
+
+    names = [spec.name for spec in READ]
+    if topic not in names:
+        raise typer.BadParameter(f"expected one of {', '.join(names)}", param_hint="TOPIC")
+    loaded, place = load(settings), Place(topic, partition, offset)
+    committed = skip_record(
+        place,
+        loaded.bootstrap,
+        group_id=loaded.group_id,
+        notes=ATTEMPTS.name,
+        security=client_options(loaded),
+    )
+    so_far = "nothing yet" if committed is None else f"up to offset {committed}"
+    typer.echo(
+        f"{place} will be set aside by the next worker that is assigned the partition: restart "
+        f"one that runs. Group {loaded.group_id} has committed {so_far}; the dead letter will be "
+        f"in {dead_letter_name(topic)}[{partition}], its reason Skipped."
+    )
+
+
+@app.command()
 def config(
     settings: SettingsFile = None,
     describe: Annotated[bool, typer.Option("--describe", help="All that can be set.")] = False,

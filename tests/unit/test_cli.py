@@ -26,7 +26,7 @@ def test_help_names_every_command(
 
     shown = capsys.readouterr().out
     assert code == 0
-    names = ("worker", "config", "topics", "dead-letters", "demo", "bench", "schemas")
+    names = ("worker", "skip", "config", "topics", "dead-letters", "demo", "bench", "schemas")
     assert all(name in shown for name in names)
 
 
@@ -101,6 +101,15 @@ def test_mistaken_choice_of_dead_letters_is_refused_before_a_broker_is_asked(
 
     assert code == 2
     assert expected in capsys.readouterr().err
+
+
+def test_record_of_a_topic_that_nobody_reads_cannot_be_skipped(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = run(monkeypatch, "skip", "store.recommendations.v1", "0", "7")
+
+    assert code == 2
+    assert "store.events.v1" in capsys.readouterr().err
 
 
 def test_help_loads_neither_framework_nor_torch() -> None:
