@@ -26,6 +26,10 @@ Follow one event by opening the files in this order.
 What could not be read or answered is a dead letter: ``letters.py`` reads it back, ``dead_letters/``
 counts, shows and replays.
 
+Where workers crash at a record, ``kafka/suspicion.py`` finds it by the notes they left
+(``kafka/probation.py``), ``kafka/wary_consumer.py`` reads on past it, and
+``pipeline/quarantine.py`` makes a dead letter of it.
+
 ``app/`` wires these; ``settings.py``, ``topics.py`` and ``errors.py`` are the three tables that
 the rest refers to. ``models/``, ``local/`` and ``demo/`` train, embed and show; the worker never
 imports them.
