@@ -1,13 +1,15 @@
-"""What is half recovered is not folded into."""
+"""What is half recovered is not folded into; what nobody's records did is not blamed on them."""
 
 from __future__ import annotations
 
 import asyncio
 
+import pytest
+from aiokafka.errors import KafkaConnectionError
 from faust.types import TP
 
 from stream.app import create_app
-from stream.errors import RecoveryFailed
+from stream.errors import PublishFailed, RecoveryFailed
 from stream.kafka.transport import consumer_of
 from stream.settings import Settings
 from stream.topics import EVENTS
@@ -26,6 +28,31 @@ async def test_failed_recovery_leaves_no_state_to_fold_into() -> None:
     assert worker.parts.sessions.partitions == ()
     assert not worker.recovered
     consumer_of(worker)._thread.thread_loop.close()
+
+
+@pytest.mark.parametrize(
+    ("error", "blamed"),
+    [
+        (ZeroDivisionError(), True),
+        (PublishFailed("the broker is gone"), False),
+        (RecoveryFailed("nor is the changelog there"), False),
+        (KafkaConnectionError(), False),
+        (ConnectionResetError(), False),
+        (TimeoutError(), False),
+    ],
+    ids=repr,
+)
+async def test_only_a_bug_is_blamed_on_the_records_in_flight(
+    error: Exception, blamed: bool
+) -> None:
+    worker = create_app(Settings(inference="none", metrics_port=0))
+    worker.loop = asyncio.get_running_loop()
+    worker.crash = nothing
+
+    worker.fail(error)
+
+    assert worker.parts.probation.blamed is blamed
+    await asyncio.gather(*worker._tasks)
 
 
 async def nothing(_error: BaseException) -> None:
