@@ -82,9 +82,10 @@ class Probation:
         """
         self._epochs = epochs
         self._committed.update(committed)
-        for tp in committed.keys() - self._found.keys():
+        new = committed.keys() - self._found.keys()
+        for tp in new:
             self._read(tp)
-        self._tell_suspects()
+        self._tell(self.suspects.keys() & new)
         await self._flush(committed)
 
     def moved(self, committed: Mapping[TP, int]) -> None:
@@ -119,6 +120,9 @@ class Probation:
             PartitionRevoked: The partition is no longer ours.
             PublishFailed: A note or a dead letter was not confirmed.
         """
+        if not self._found.keys() >= fetched.keys():
+            # Fetched before a rebalance, arrived after it.
+            raise PartitionRevoked(f"{sorted(fetched)}: fetched under an earlier assignment")
         unnoted = [tp for tp in fetched if tp in self.suspects or tp not in self._written]
         if self._quarantine_after and unnoted:
             for tp in unnoted:
@@ -165,15 +169,13 @@ class Probation:
         if suspicion is not None and self._quarantine_after:
             self._judge(tp, suspicion)
 
-    def _tell_suspects(self) -> None:
-        if self.suspects:
-            log.warning(
-                "partitions_under_suspicion",
-                crashes={
-                    f"{tp.topic}[{tp.partition}]@{self._committed[tp]}": suspicion.n_crashes
-                    for tp, suspicion in sorted(self.suspects.items())
-                },
-            )
+    def _tell(self, suspects: Iterable[TP]) -> None:
+        crashes = {
+            f"{tp.topic}[{tp.partition}]@{self._committed[tp]}": self.suspects[tp].n_crashes
+            for tp in sorted(suspects)
+        }
+        if crashes:
+            log.warning("partitions_under_suspicion", crashes=crashes)
 
     def _is_ahead(self, tp: TP, note: SetAside) -> bool:
         same_life = note.epoch == self._epochs.get(tp.topic, 0)

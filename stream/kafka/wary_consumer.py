@@ -7,17 +7,19 @@ from contextlib import suppress
 from itertools import groupby
 from typing import Any
 
+from aiokafka.errors import IllegalStateError
 from faust.types import TP
 
 from stream.errors import PartitionRevoked
 
 from .consumer import BatchConsumer
-from .consumer_app import LAST_COMMIT_S
 from .probation import Probation
 from .records import InRecord, RecordBatch
 
 #: How long one suspicious partition is waited for before another gets its turn.
 _TURN_S = 0.1
+#: A rebalance or a stop waits so long until notes are taken back; they are few and small.
+_TAKE_BACK_S = 0.5
 
 
 class WaryConsumer(BatchConsumer):
@@ -56,6 +58,8 @@ class WaryConsumer(BatchConsumer):
         """Fetch a small chunk of the first suspect that has one; one with nothing left is cleared."""
         suspects = probation.suspects
         for tp in probation.turns(self._get_active_partitions()):
+            if tp not in suspects:
+                return []
             self._max_records = suspects[tp].max_records
             try:
                 batches = await self._fetch_of({tp}, min(patience_s, _TURN_S))
@@ -63,12 +67,16 @@ class WaryConsumer(BatchConsumer):
                 self._max_records = None
             if batches or tp not in suspects or not self.flow_active:
                 return batches
-            if self.tracker.in_flight == 0 and await self._is_read_up(tp):
+            if not self.tracker.committable() and await self._is_read_up(tp):
                 probation.clear(tp)
+                return []
         return []
 
     async def _is_read_up(self, tp: TP) -> bool:
-        end, position = self.highwater(tp), await self.position(tp)
+        try:
+            end, position = self.highwater(tp), await self.position(tp)
+        except IllegalStateError:
+            return False  # another worker's by now
         return end is not None and position is not None and position >= end
 
     async def _getmany(self, active_partitions: set[TP], timeout: float) -> Any:  # noqa: ASYNC109  # Faust's
@@ -78,7 +86,7 @@ class WaryConsumer(BatchConsumer):
 
     async def _records(self, tps: set[TP], patience_s: float) -> Mapping[Any, Sequence[InRecord]]:
         records = await super()._records(tps, patience_s)
-        if self.app.probation is None or not records:
+        if self.app.probation is None or not records or not self.flow_active:
             return records
         try:
             await self.app.probation.begin({TP(*tp): chunk for tp, chunk in records.items()})
@@ -125,4 +133,4 @@ class WaryConsumer(BatchConsumer):
         """Drain and commit, then take back the notes on what was begun and cannot be blamed."""
         await super().wait_empty()
         if self.app.probation is not None:
-            await self.app.probation.release(LAST_COMMIT_S)
+            await self.app.probation.release(_TAKE_BACK_S)

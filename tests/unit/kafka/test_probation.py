@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 from faust.types import TP
 
-from stream.errors import PublishFailed
+from stream.errors import PartitionRevoked, PublishFailed
 from stream.kafka.notes import FORM, Note, SetAside, dump, set_aside_key
 from stream.kafka.probation import Probation
 from stream.kafka.records import FetchedRecord, InRecord, OutRecord
@@ -171,6 +171,18 @@ async def test_begun_is_only_what_the_broker_has_a_note_of(topic: Topic) -> None
 
     with pytest.raises(PublishFailed):
         await owner.begin({TP0: chunk(5)})
+
+
+async def test_records_of_an_earlier_assignment_are_not_begun(topic: Topic) -> None:
+    """A fetch was under way when the group took the partition; found by a rebalance under load."""
+    owner = await own(topic, {TP0: 5})
+    owner.forget()
+    await owner.adopt({TP1: 0}, EPOCHS)
+
+    with pytest.raises(PartitionRevoked, match="events"):
+        await owner.begin({TP0: chunk(5)})
+
+    assert topic.n_records == 0
 
 
 async def test_record_that_was_alone_at_the_third_death_is_set_aside_and_nothing_else(

@@ -229,6 +229,20 @@ async def test_guilty_record_is_committed_before_another_is_begun(
     assert following[0].first_offset == 1
 
 
+async def test_fetch_that_returns_to_a_stopped_flow_is_not_noted(
+    consumer: BatchConsumer, log: Log, topic: Topic
+) -> None:
+    await consumer.perform_seek()
+    log.delivered.clear()
+    reading = asyncio.create_task(read(consumer))
+    await log.fetched.wait()
+    consumer.stop_flow()
+    log.delivered.set()
+
+    assert await reading == []
+    assert topic.written == []
+
+
 async def test_chunk_whose_note_is_refused_is_read_again(
     consumer: BatchConsumer, notes: StateStore[Note], topic: Topic
 ) -> None:
