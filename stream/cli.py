@@ -94,7 +94,7 @@ def skip(
 ) -> None:
     """Set one record aside that no worker gets behind; it becomes a dead letter."""
     from stream.adapters.security import client_options
-    from stream.kafka.skipping import Place
+    from stream.kafka.records import Place
     from stream.kafka.skipping import skip as skip_record
     from stream.topics import ATTEMPTS, READ, dead_letter_name
 

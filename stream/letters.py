@@ -12,7 +12,7 @@ from typing import NamedTuple
 import msgspec
 from msgspec import Struct
 
-from stream.kafka.records import Headers, InRecord, OutRecord
+from stream.kafka.records import Headers, InRecord, OutRecord, Place
 from stream.kafka.tolerant import UNREADABLE_HEADER
 from stream.topics import READ, REPLAYS, dead_letter_name
 
@@ -33,17 +33,6 @@ _NUMBER = re.compile(rb"[0-9]{1,19}")
 _TIME = re.compile(rb"-?[0-9]{1,19}")
 _PLACE = re.compile(r"([A-Za-z0-9._-]{1,249})\[([0-9]{1,9})\]@([0-9]{1,19})")
 _SOURCES = {dead_letter_name(spec.name): spec.name for spec in READ}
-
-
-class Place(NamedTuple):
-    """Where a record stands, as errors and commands write it: ``topic[partition]@offset``."""
-
-    topic: str
-    partition: int
-    offset: int
-
-    def __str__(self) -> str:
-        return f"{self.topic}[{self.partition}]@{self.offset}"
 
 
 class Source(NamedTuple):

@@ -16,7 +16,8 @@ from stream.dead_letters.report import Order
 from stream.dead_letters.showing import described
 from stream.dead_letters.summary import Summary
 from stream.errors import Misconfigured
-from stream.letters import Letter, Place, place_of
+from stream.kafka.records import Place
+from stream.letters import Letter, place_of
 from stream.settings import Settings
 from stream.telemetry import configure_logging
 from stream.topics import READ, dead_letter_name

@@ -9,8 +9,8 @@ from hashlib import blake2b
 from typing import NamedTuple
 
 from stream.kafka.outbox import largest
-from stream.kafka.records import OutRecord
-from stream.letters import Letter, Place, Source, original, remembering
+from stream.kafka.records import OutRecord, Place
+from stream.letters import Letter, Source, original, remembering
 from stream.ports import Publisher
 from stream.topics import REPLAYS
 

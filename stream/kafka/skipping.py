@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
@@ -16,20 +15,9 @@ from stream.errors import Misconfigured, NothingToSkip
 from .administration import TIMEOUT_S, list_topics, topic_ids
 from .epochs import epoch_of
 from .notes import SetAside, dump, set_aside_key
+from .records import Place
 
 _FETCH_BYTES = 4 * 1024 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a record stands."""
-
-    topic: str
-    partition: int
-    offset: int
-
-    def __str__(self) -> str:
-        return f"{self.topic}[{self.partition}]@{self.offset}"
 
 
 def skip(

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stream.kafka.records import Place
 from stream.letters import (
     MAX_REPLAYS,
     NO_STORY,
-    Place,
     Source,
     letter_of,
     original,
