@@ -39,7 +39,8 @@ def test_a_worker_killed_in_mid_stream_loses_nothing_and_folds_nothing_twice(
             worker.wait_ready()
             sent += send_over(store, trade(chance, 1000), 1.0)
             store.settle()
-            sent += send_over(store, trade(chance, 2500), 0)
+            with worker.held():
+                sent += send_over(store, trade(chance, 2500), 0)
             wait_for_a_commit(store)
             worker.kill()
             store.read()

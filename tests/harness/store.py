@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 import msgspec
 from kafka import KafkaProducer
 from kafka.admin import KafkaAdminClient
+from kafka.errors import CoordinatorNotAvailableError
 
 from stream.demo.reading import TopicsReader
 from stream.domain.outputs import Recommendation, StockAlert
@@ -196,7 +197,10 @@ class Store:
 
     def committed(self) -> dict[tuple[str, int], int]:
         """Return the next offset of each partition that the group has committed."""
-        offsets = self._admin.list_group_offsets(GROUP)[GROUP]
+        try:
+            offsets = self._admin.list_group_offsets(GROUP)[GROUP]
+        except CoordinatorNotAvailableError:
+            return {}  # Apache Kafka makes the topic of all commits when the first group comes
         return {(at.topic, at.partition): committed.offset for at, committed in offsets.items()}
 
     def uncommitted(

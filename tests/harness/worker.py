@@ -8,7 +8,8 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -132,6 +133,15 @@ class Worker:
     def kill(self) -> None:
         """``kill -9``: no chance to finish anything."""
         self.child.kill()
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Stop it for less than its session, so that what is published meanwhile waits for it."""
+        os.kill(self.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(self.pid, signal.SIGCONT)
 
     def terminate(self) -> None:
         """Ask it to end, and do not wait."""
