@@ -1,9 +1,9 @@
-"""The least that asking the same model takes: a loop around aiokafka, with nothing kept.
+"""The same work with the same model in a loop around aiokafka, with nothing kept.
 
 What is there is asked at once, answered and confirmed, and the next is fetched. The sessions are a
-dict that dies with it; nothing is validated, no changelog is written, no offset waits for another.
-Started by ``storestream bench latency``: what this loop takes, no other can be expected to beat by
-much on the same machine.
+dict that dies with it; nothing is validated, no changelog is written. Answers are sent one by one,
+as aiokafka's documentation does; that is what it takes longest for, so it is no lower bound.
+Started by ``storestream bench latency``.
 """
 
 from __future__ import annotations

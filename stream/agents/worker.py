@@ -191,7 +191,13 @@ class WorkerApp(BatchApp):
             self.fail(error)
         consumer, watchdog = consumer_of(self), self._watchdog
         if (refusal := consumer.refusal()) is not None:
-            self.fail(NotAdmitted(f"the consumer group does not take this worker in: {refusal!r}"))
+            self.fail(
+                NotAdmitted(
+                    f"the consumer group does not take this worker in: {refusal!r}; look at "
+                    "broker_session_timeout_s, which the broker bounds by "
+                    "group.(min|max).session.timeout.ms, and at this worker's rights to the group"
+                )
+            )
         in_flight = consumer.tracker.in_flight > 0
         busy = in_flight or (self.recovered and bool(behind(consumer)))
         watchdog.look(progress_of(consumer), busy=busy)
