@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from stream import __version__
+from stream.bench.cli import app as bench_app
 from stream.dead_letters.cli import app as dead_letters_app
 from stream.errors import Misconfigured, StoreStreamError, TopicMismatch
 from stream.settings import load
@@ -21,7 +21,6 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 topics_app = typer.Typer(help="Create, list or check the topics.", no_args_is_help=True)
-bench_app = typer.Typer(help="Measure, beside others doing the same work.", no_args_is_help=True)
 schemas_app = typer.Typer(help="The JSON Schemas of all topics.", no_args_is_help=True)
 app.add_typer(topics_app, name="topics")
 app.add_typer(dead_letters_app, name="dead-letters")
@@ -34,19 +33,6 @@ SettingsFile = Annotated[
 ]
 Report = Annotated[Path | None, typer.Option(help="Write the figures to this JSON file.")]
 Folder = Annotated[Path, typer.Option(help="Where the schemas are.")]
-
-
-class Broker(StrEnum):
-    """Where a benchmark runs: the embedded broker, Apache Kafka itself, or the settings' broker."""
-
-    TANSU = "tansu"
-    KAFKA = "kafka"
-    SETTINGS = "settings"
-
-
-OnBroker = Annotated[Broker, typer.Option(help="Which broker.")]
-Runs = Annotated[int, typer.Option(min=1, max=20, help="Runs of each; medians count.")]
-Events = Annotated[int, typer.Option(min=1000, help="Events a run.")]
 
 
 def main() -> int:
@@ -201,100 +187,6 @@ def check_topics(settings: SettingsFile = None) -> None:
     typer.echo(f"{len(wanted)} topics are as wanted; the broker does not say {n_unsaid} settings.")
 
 
-@bench_app.command("stream")
-def bench_stream(
-    report: Report = None,
-    broker: OnBroker = Broker.TANSU,
-    peers: Annotated[str, typer.Option(help="Comma-separated names.")] = "all",
-    runs: Runs = 3,
-    events: Events = 50_000,
-) -> None:
-    """Compare our throughput without inference with others' at the same work."""
-    from stream.bench.stream import run_bench_stream
-
-    code = run_bench_stream(
-        report=report, broker=broker.value, peers=peers, runs=runs, events=events
-    )
-    raise typer.Exit(code)
-
-
-@bench_app.command("inference")
-def bench_inference(
-    report: Report = None,
-    broker: OnBroker = Broker.TANSU,
-    runs: Runs = 3,
-    events: Events = 30_000,
-) -> None:
-    """Compare recommendations a second with what Triton gives to a direct load of the same rows."""
-    from stream.bench.inference import run_bench_inference
-
-    code = run_bench_inference(report=report, broker=broker.value, runs=runs, events=events)
-    raise typer.Exit(code)
-
-
-@bench_app.command("latency")
-def bench_latency(
-    report: Report = None,
-    broker: OnBroker = Broker.TANSU,
-    runs: Runs = 3,
-    seconds: Annotated[float, typer.Option(min=1, max=600, help="Of each load.")] = 20,
-    loads: Annotated[str, typer.Option(help="Percent of the saturated rate.")] = "25,50,80",
-) -> None:
-    """Measure how long answers take at shares of full load, beside plain Faust on the same model."""
-    from stream.bench.latency import run_bench_latency
-
-    shares = _counts(loads, "--loads")
-    code = run_bench_latency(
-        report=report, broker=broker.value, runs=runs, seconds=seconds, loads=shares
-    )
-    raise typer.Exit(code)
-
-
-@bench_app.command("overload")
-def bench_overload(
-    report: Report = None,
-    broker: OnBroker = Broker.TANSU,
-    runs: Runs = 3,
-    seconds: Annotated[float, typer.Option(min=5, max=600, help="Of the burst.")] = 60,
-    times: Annotated[float, typer.Option(min=1, max=20, help="The saturated rate.")] = 5,
-) -> None:
-    """Send more than can be answered one by one, and watch memory, freshness and conflation."""
-    from stream.bench.overload import Burst, run_bench_overload
-
-    burst = Burst(times=times, seconds=seconds)
-    code = run_bench_overload(report=report, broker=broker.value, runs=runs, burst=burst)
-    raise typer.Exit(code)
-
-
-@bench_app.command("growth")
-def bench_growth(
-    report: Report = None,
-    visitors: Annotated[str, typer.Option(help="Numbers to compare.")] = "10000,100000,1000000",
-    interactions: Annotated[int, typer.Option(min=1, max=50, help="Of each visitor.")] = 10,
-    runs: Runs = 3,
-    events: Events = 50_000,
-) -> None:
-    """Measure CPU an event, memory a visitor and recovery, at more and more visitors."""
-    from stream.bench.growth import Load, run_bench_growth
-
-    load_ = Load(_counts(visitors, "--visitors"), interactions, events)
-    raise typer.Exit(run_bench_growth(report=report, load=load_, runs=runs))
-
-
-@bench_app.command("workers")
-def bench_workers(
-    report: Report = None,
-    workers: Annotated[str, typer.Option(help="Numbers to compare, 4 at most.")] = "1,2,4",
-    runs: Runs = 3,
-    events: Events = 200_000,
-) -> None:
-    """Measure the CPU that the same events take with more and more workers."""
-    from stream.bench.workers import run_bench_workers
-
-    counts = _counts(workers, "--workers")
-    raise typer.Exit(run_bench_workers(report=report, workers=counts, events=events, runs=runs))
-
-
 @schemas_app.command("write")
 def write_schemas(folder: Folder = Path("schemas")) -> None:
     """Generate the schemas from the types."""
@@ -319,13 +211,6 @@ def _is_pace(speed: str) -> bool:
         return float(speed) > 0
     except ValueError:
         return False
-
-
-def _counts(listed: str, option: str) -> tuple[int, ...]:
-    counts = tuple(int(each) for each in listed.split(",") if each.isdecimal())
-    if not counts or len(counts) != listed.count(",") + 1 or min(counts) < 1:
-        raise typer.BadParameter("numbers above 0, comma-separated", param_hint=option)
-    return counts
 
 
 def _refused(error: StoreStreamError, code: int) -> int:
