@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from stream.kafka.administration import Topic, create_topics
-from tests.harness.brokers import LocalBroker, broker_in
+from stream.local.local_broker import LocalBroker
+from tests.harness.brokers import broker_in
 
 pytest_plugins = ("tests.integration.triton_fixtures",)
 

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 
 import orjson
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
+from aiokafka_loop import run
 from answering import KEPT, recommendation
 
-BROKER = os.environ["PEER_BROKER"]
 ANSWERS = os.environ["PEER_ANSWERS"]
 
 sessions: dict[str, list[str]] = {}
@@ -44,21 +43,4 @@ async def answer_all(consumer: AIOKafkaConsumer, producer: AIOKafkaProducer) -> 
             await consumer.commit()
 
 
-async def main() -> None:
-    """Run until SIGTERM."""
-    consumer = AIOKafkaConsumer(
-        os.environ["PEER_EVENTS"],
-        bootstrap_servers=BROKER,
-        group_id=os.environ["PEER_APP"],
-        auto_offset_reset="earliest",
-        enable_auto_commit=False,
-    )
-    async with consumer, AIOKafkaProducer(bootstrap_servers=BROKER) as producer:
-        work = asyncio.create_task(answer_all(consumer, producer))
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, work.cancel)
-        await asyncio.wait([work])
-        if not work.cancelled():
-            await work
-
-
-asyncio.run(main())
+asyncio.run(run(answer_all))

@@ -10,15 +10,14 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import time
 from collections.abc import Sequence
 
 import orjson
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
+from aiokafka_loop import run
 from asking import MAX_ITEMS, PRODUCTS, SHOWN, candidates, client
 
-BROKER = os.environ["PEER_BROKER"]
 ANSWERS = os.environ["PEER_ANSWERS"]
 MAX_ROWS = 64
 FETCH_WAIT_MS = 50
@@ -89,22 +88,4 @@ def answer(
     )
 
 
-async def main() -> None:
-    """Run until SIGTERM."""
-    consumer = AIOKafkaConsumer(
-        os.environ["PEER_EVENTS"],
-        bootstrap_servers=BROKER,
-        group_id=os.environ["PEER_APP"],
-        auto_offset_reset="earliest",
-        enable_auto_commit=False,
-        fetch_max_wait_ms=FETCH_WAIT_MS,
-    )
-    async with consumer, AIOKafkaProducer(bootstrap_servers=BROKER) as producer:
-        work = asyncio.create_task(answer_all(consumer, producer))
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, work.cancel)
-        await asyncio.wait([work])
-        if not work.cancelled():
-            await work
-
-
-asyncio.run(main())
+asyncio.run(run(answer_all, fetch_max_wait_ms=FETCH_WAIT_MS))

@@ -11,6 +11,7 @@ from stream.errors import Misconfigured
 from stream.kafka.administration import list_topics
 from stream.local.apache_kafka import ApacheKafka, fetch_jars
 from stream.local.broker import FETCH_WAIT_MS, EmbeddedBroker
+from stream.local.local_broker import LocalBroker
 from stream.settings import Settings, load
 from stream.topics import TOPICS
 
@@ -37,13 +38,13 @@ def started(broker: str) -> Iterator[Settings]:
             local.stop()
 
 
-def _settings(local: EmbeddedBroker | ApacheKafka) -> Settings:
+def _settings(local: LocalBroker) -> Settings:
     if isinstance(local, EmbeddedBroker):
         return Settings(bootstrap_servers=local.bootstrap, fetch_wait_ms=FETCH_WAIT_MS)
     return Settings(bootstrap_servers=local.bootstrap)
 
 
-def _local(broker: str, folder: Path) -> EmbeddedBroker | ApacheKafka:
+def _local(broker: str, folder: Path) -> LocalBroker:
     return ApacheKafka(folder, fetch_jars()) if broker == "kafka" else EmbeddedBroker(folder)
 
 

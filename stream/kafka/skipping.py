@@ -8,7 +8,7 @@ from typing import Any
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import KafkaAdminClient
-from kafka.errors import KafkaError
+from kafka.errors import CoordinatorNotAvailableError, KafkaError
 
 from stream.errors import Misconfigured, NothingToSkip
 
@@ -42,14 +42,8 @@ def skip(
     epoch = epoch_of(topic_ids(bootstrap, [place.topic], security=security)[place.topic])
     try:
         committed = _committed(options, group_id, place)
-        if committed is not None and committed > place.offset:
-            raise NothingToSkip(
-                f"{place}: expected a record that group {group_id} has not processed, got one "
-                f"before its committed offset {committed}: nothing is left to skip"
-            )
         _check_exists(options, place)
-        verdict = SetAside(place.offset, "Skipped", epoch=epoch)
-        _write(options, notes, place, verdict)
+        _write(options, notes, place, SetAside(place.offset, "Skipped", epoch=epoch))
     except KafkaError as error:
         raise Misconfigured(f"{place}: {list(bootstrap)} does not answer: {error}") from error
     return committed
@@ -74,13 +68,23 @@ def _check_topics(
 
 
 def _committed(options: Mapping[str, Any], group_id: str, place: Place) -> int | None:
+    """Return where the group is; raises ``NothingToSkip`` where it is behind *place*."""
     admin = KafkaAdminClient(**options)
     try:
         offsets = admin.list_group_offsets(group_id)[group_id]
+    except CoordinatorNotAvailableError:
+        return None  # a broker makes the topic of all commits when its first group comes
     finally:
         admin.close()
     found = offsets.get(TopicPartition(place.topic, place.partition))
-    return None if found is None or found.offset < 0 else int(found.offset)
+    if found is None or found.offset < 0:
+        return None
+    if found.offset > place.offset:
+        raise NothingToSkip(
+            f"{place}: expected a record that group {group_id} has not processed, got one "
+            f"before its committed offset {found.offset}: nothing is left to skip"
+        )
+    return int(found.offset)
 
 
 def _check_exists(options: Mapping[str, Any], place: Place) -> None:

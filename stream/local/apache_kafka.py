@@ -14,6 +14,7 @@ from pathlib import Path
 from stream.errors import LocalPartMissing, Misconfigured
 from stream.kafka.administration import list_topics
 from stream.local.children import Child, free_port
+from stream.local.local_broker import LocalBroker
 
 POM = Path(__file__).with_name("apache_kafka_pom.xml")
 JARS = Path("var/apache-kafka")
@@ -48,32 +49,15 @@ auto.create.topics.enable=false
 """
 
 
-class ApacheKafka:
+class ApacheKafka(LocalBroker):
     """One broker of Apache Kafka; what it holds is gone when its folder is, not when it stops."""
 
+    NAME = "Apache Kafka"
+
     def __init__(self, folder: Path, jars: Path) -> None:
-        """Prepare a broker that keeps its data and its log in *folder*."""
-        self._folder = folder
+        """Prepare a broker that keeps its data in *folder* as well."""
+        super().__init__(folder)
         self._java = [_tool("java"), *_JVM_OPTIONS, "-cp", f"{jars}/*"]
-        self._port = 0
-        self._child: Child | None = None
-
-    @property
-    def bootstrap(self) -> str:
-        """``host:port``, known once it has started."""
-        return f"127.0.0.1:{self._port}"
-
-    @property
-    def child(self) -> Child:
-        """The process, for whoever watches it."""
-        if self._child is None:
-            raise LocalPartMissing("Apache Kafka has not been started.")
-        return self._child
-
-    @property
-    def port(self) -> int:
-        """The port it listens on, 0 before its first start."""
-        return self._port
 
     def start(self, timeout_s: float = 60.0, *, port: int | None = None) -> None:
         """Start it on *port*, or on a free one, and return once it answers.
@@ -91,10 +75,10 @@ class ApacheKafka:
             if self._child.ends_within(_POLL_S) or time.monotonic() > deadline:
                 raise LocalPartMissing(f"Apache Kafka does not answer:\n{self._child.tail()}")
 
-    def stop(self) -> None:
+    def stop(self, timeout_s: float = 10.0) -> None:
         """End it; a second call does nothing."""
         if self._child is not None:
-            self._child.stop()
+            self._child.stop(timeout_s)
 
     def _prepared(self) -> Path:
         """Write its settings, format its storage the first time, and return the settings' file."""

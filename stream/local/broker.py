@@ -16,6 +16,7 @@ from pathlib import Path
 
 from stream.errors import LocalPartMissing
 from stream.local.children import Child, free_port
+from stream.local.local_broker import LocalBroker
 
 #: For ``STORESTREAM_FETCH_WAIT_MS``: where a fetch finds nothing, Tansu looks again after half its
 #: wait and not before, so that a record waits a quarter of it on average. Apache Kafka answers at once.
@@ -31,31 +32,10 @@ _METADATA_BODY = struct.pack(">hhih5si", 3, 1, 1, 5, b"probe", 0)
 _METADATA_REQUEST = struct.pack(">i", len(_METADATA_BODY)) + _METADATA_BODY
 
 
-class EmbeddedBroker:
+class EmbeddedBroker(LocalBroker):
     """One broker on a free loopback port; what it holds is gone when it stops."""
 
-    def __init__(self, folder: Path) -> None:
-        """Prepare a broker that writes ``broker.log`` into *folder*."""
-        self._folder = folder
-        self._port = 0
-        self._child: Child | None = None
-
-    @property
-    def bootstrap(self) -> str:
-        """``host:port``, known once it has started."""
-        return f"127.0.0.1:{self._port}"
-
-    @property
-    def child(self) -> Child:
-        """The process, for whoever watches it."""
-        if self._child is None:
-            raise LocalPartMissing("The embedded broker has not been started.")
-        return self._child
-
-    @property
-    def port(self) -> int:
-        """The port it listens on, 0 before its first start."""
-        return self._port
+    NAME = "The embedded broker"
 
     def start(self, timeout_s: float = 30.0, *, port: int | None = None) -> None:
         """Start it on *port*, or on a free one, and return once it answers a metadata request.

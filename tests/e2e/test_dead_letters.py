@@ -23,12 +23,12 @@ from stream.dead_letters.replay_command import Replaying
 from stream.dead_letters.report import Order
 from stream.domain.events import Item
 from stream.errors import InvalidEvent
-from stream.kafka.records import InRecord, OutRecord
+from stream.kafka.records import InRecord, OutRecord, Place
 from stream.local.broker import EmbeddedBroker
 from stream.settings import Settings
 from stream.topics import EVENTS, ORDERS, REPLAYS, STOCK_LEVELS, STOCK_MOVEMENTS, dead_letter_name
 from tests.harness.events import order, raw
-from tests.harness.store import DeadLetter, Place, Store
+from tests.harness.store import DeadLetter, Store
 from tests.harness.worker import Worker
 from tests.unit.builders import Record
 

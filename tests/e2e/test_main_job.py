@@ -13,6 +13,7 @@ import pytest
 from stream.domain.events import Item
 from stream.domain.products import on_hand
 from stream.domain.sessions import product_history
+from stream.local.local_broker import LocalBroker
 from stream.topics import (
     EVENTS,
     ORDERS,
@@ -23,7 +24,6 @@ from stream.topics import (
     STOCK_MOVEMENTS,
     TopicSpec,
 )
-from tests.harness.brokers import LocalBroker
 from tests.harness.events import as_history, count, order, receipt, view
 from tests.harness.sockets import addresses_listened_to
 from tests.harness.store import Answer, Sent, Store

@@ -8,9 +8,9 @@ import pytest
 
 from stream.kafka.administration import create_topics
 from stream.local.children import free_port
+from stream.local.local_broker import LocalBroker
 from stream.settings import Settings
 from stream.wanted_topics import wanted_topics
-from tests.harness.brokers import LocalBroker
 from tests.harness.worker import Worker
 
 pytestmark = pytest.mark.broker

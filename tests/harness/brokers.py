@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TypeAlias
 
 from stream.local.apache_kafka import ApacheKafka, fetch_jars
 from stream.local.broker import EmbeddedBroker
+from stream.local.local_broker import LocalBroker
 
 #: Names it: ``embedded``, which it is by default, or ``kafka``.
 VARIABLE = "STORESTREAM_TEST_BROKER"
-
-LocalBroker: TypeAlias = EmbeddedBroker | ApacheKafka
 
 
 def broker_in(folder: Path) -> LocalBroker:

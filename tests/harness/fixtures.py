@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from stream.local.local_broker import LocalBroker
 from stream.local.triton import EmbeddedTriton
-from tests.harness.brokers import LocalBroker, broker_in
+from tests.harness.brokers import broker_in
 from tests.harness.store import Store, empty_store
 from tests.integration.triton_fixtures import MODEL_NAMES
 

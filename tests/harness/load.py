@@ -10,9 +10,9 @@ from typing import Any
 
 from aiokafka import AIOKafkaProducer
 
-from stream.kafka.records import OutRecord
+from stream.kafka.records import OutRecord, Place
 from stream.topics import READ
-from tests.harness.store import Place, Sent, Store, first_answers
+from tests.harness.store import Sent, Store, first_answers
 
 _TICK_S = 0.02
 _MAX_BYTES = 4 * 1024 * 1024

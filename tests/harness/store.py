@@ -19,7 +19,7 @@ from stream.domain.products import Product
 from stream.domain.sessions import Session
 from stream.kafka.administration import create_topics
 from stream.kafka.epochs import topic_epochs
-from stream.kafka.records import InRecord, OutRecord
+from stream.kafka.records import InRecord, OutRecord, Place
 from stream.settings import Settings
 from stream.state import products as stored_products
 from stream.state import sessions as stored_sessions
@@ -41,14 +41,6 @@ GROUP = "storestream"
 Value = TypeVar("Value")
 _decode_recommendation = msgspec.json.Decoder(Recommendation).decode
 _decode_alert = msgspec.json.Decoder(StockAlert).decode
-
-
-class Place(NamedTuple):
-    """Where a published record stands."""
-
-    topic: str
-    partition: int
-    offset: int
 
 
 class Sent(NamedTuple):

@@ -17,7 +17,8 @@ from stream.errors import PublishFailed
 from stream.kafka.administration import Topic, create_topics
 from stream.kafka.producer import BulkProducer
 from stream.kafka.records import OutRecord
-from tests.harness.brokers import LocalBroker, broker_in
+from stream.local.local_broker import LocalBroker
+from tests.harness.brokers import broker_in
 
 pytestmark = pytest.mark.broker
 

@@ -5,12 +5,25 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from faust.types import TP
 
 from stream.kafka.records import Headers
+from stream.kafka.transport import BatchApp, Batching
 
 TP0 = TP("events", 0)
+
+
+def app_in(folder: Path) -> BatchApp:
+    """Return an app that nothing connects, for its consumer."""
+    return BatchApp(
+        "app",
+        broker="storestream://127.0.0.1:1",
+        datadir=folder,
+        loop=asyncio.get_running_loop(),
+        batching=Batching(drain_timeout_s=0.05),
+    )
 
 
 @dataclass(frozen=True)

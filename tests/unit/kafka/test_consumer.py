@@ -10,8 +10,8 @@ import pytest
 
 from stream.kafka.consumer import BatchConsumer
 from stream.kafka.records import RecordBatch, bytes_of
-from stream.kafka.transport import BatchApp, Batching, consumer_of
-from tests.unit.kafka.fakes import TP0, Log, Record
+from stream.kafka.transport import consumer_of
+from tests.unit.kafka.fakes import TP0, Log, Record, app_in
 
 
 @pytest.fixture
@@ -21,13 +21,7 @@ def log() -> Log:
 
 @pytest.fixture
 async def consumer(tmp_path: Path, log: Log) -> AsyncIterator[BatchConsumer]:
-    app = BatchApp(
-        "app",
-        broker="storestream://127.0.0.1:1",
-        datadir=tmp_path,
-        loop=asyncio.get_running_loop(),
-        batching=Batching(drain_timeout_s=0.05),
-    )
+    app = app_in(tmp_path)
     consumer = consumer_of(app)
     consumer._getmany, consumer._commit = log.fetch, log.commit
     consumer.seek_to_committed = log.seek

@@ -13,8 +13,8 @@ from stream.kafka.notes import FORM, Begun, Note, SetAside, begun_key, dump, set
 from stream.kafka.probation import Probation
 from stream.kafka.records import InRecord, OutRecord, RecordBatch
 from stream.kafka.store import StateStore
-from stream.kafka.transport import BatchApp, Batching, consumer_of
-from tests.unit.kafka.fakes import TP0, Log
+from stream.kafka.transport import consumer_of
+from tests.unit.kafka.fakes import TP0, Log, app_in
 
 
 class Topic:
@@ -61,13 +61,7 @@ async def consumer(
     async def position(_: object) -> int:
         return log.position
 
-    app = BatchApp(
-        "app",
-        broker="storestream://127.0.0.1:1",
-        datadir=tmp_path,
-        loop=asyncio.get_running_loop(),
-        batching=Batching(drain_timeout_s=0.05),
-    )
+    app = app_in(tmp_path)
     app.probation = Probation(notes, quarantine_after=3, max_in_flight=64, dispose=dispose)
     consumer = consumer_of(app)
     consumer._thread.getmany, consumer._commit = log.fetch, log.commit
