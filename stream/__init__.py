@@ -26,6 +26,9 @@ Follow one event by opening the files in this order.
 What could not be read or answered is a dead letter: ``letters.py`` reads it back, ``dead_letters/``
 counts, shows and replays.
 
+Exactly once, a setting, ``kafka/transactions.py`` publishes what 8 would and commits what 9 would, both
+in one transaction; ``kafka/transactional_consumer.py`` says when.
+
 Where workers crash at a record, ``kafka/suspicion.py`` finds it by the notes they left
 (``kafka/probation.py``), ``kafka/wary_consumer.py`` reads on past it, and
 ``pipeline/quarantine.py`` makes a dead letter of it.
