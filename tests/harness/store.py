@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 import msgspec
 from kafka import KafkaProducer
 from kafka.admin import KafkaAdminClient
-from kafka.errors import CoordinatorNotAvailableError
+from kafka.errors import KafkaError
 
 from stream.demo.reading import TopicsReader
 from stream.domain.outputs import Recommendation, StockAlert
@@ -128,6 +128,14 @@ class Store:
 
         until(holds, claim, within_s=within_s)
 
+    def wait_for_more_answers(self, n_more: int) -> None:
+        """Return once so many have come that were not there."""
+        self.read()
+        before = len(self._records[RECOMMENDATIONS.name])
+        self.until(
+            lambda: len(self._records[RECOMMENDATIONS.name]) >= before + n_more, "answers flow"
+        )
+
     def records(self, topic: TopicSpec) -> list[tuple[int, InRecord]]:
         """Return what was read of *topic* with its partition: in offset order, by partition."""
         return sorted(self._records[topic.name], key=lambda each: (each[0], each[1].offset))
@@ -188,12 +196,19 @@ class Store:
     # -- the group
 
     def committed(self) -> dict[tuple[str, int], int]:
-        """Return the next offset of each partition that the group has committed."""
+        """Return the next offset of each partition that the group has committed.
+
+        Of none while nobody says: before the first group comes, and while a broker is away.
+        """
         try:
             offsets = self._admin.list_group_offsets(GROUP)[GROUP]
-        except CoordinatorNotAvailableError:
-            return {}  # Apache Kafka makes the topic of all commits when the first group comes
+        except KafkaError:
+            return {}
         return {(at.topic, at.partition): committed.offset for at, committed in offsets.items()}
+
+    def n_members(self) -> int:
+        """Return how many workers the group has."""
+        return len(self._admin.describe_groups([GROUP])[GROUP]["members"])
 
     def uncommitted(
         self, committed: Mapping[tuple[str, int], int] | None = None
@@ -224,12 +239,19 @@ class Store:
 
     def epochs(self) -> Mapping[str, int]:
         """Return the epoch of each topic, as workers learn it."""
-        return asyncio.run(topic_epochs([self.bootstrap], [topic.name for topic in READ]))
+        return asyncio.run(topic_epochs(self.bootstrap.split(","), [topic.name for topic in READ]))
 
 
-def empty_store(bootstrap: str) -> Store:
-    """Create the topics and return them, read up to nothing."""
-    create_topics([bootstrap], wanted_topics(Settings(partitions=N_PARTITIONS)))
+def empty_store(bootstrap: str, *, replication: int = 1) -> Store:
+    """Create the topics, of which all copies but one confirm a write; return them, read to no end."""
+    wanted = wanted_topics(
+        Settings(
+            partitions=N_PARTITIONS,
+            replication=replication,
+            min_insync_replicas=max(1, replication - 1),
+        )
+    )
+    create_topics(bootstrap.split(","), wanted)
     return Store(bootstrap)
 
 
