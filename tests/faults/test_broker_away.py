@@ -63,7 +63,7 @@ def test_a_broker_killed_under_load_loses_nothing_and_the_worker_lives_on(
     sent = store.publish(*opening(chance))
 
     with under_load(store, trade(chance, 3000), 6) as load:
-        store.wait_for_more_answers(10)
+        supervised.answers_more()
         own_broker.kill()
         own_broker.start()
     supervised.settle(store)
@@ -78,7 +78,7 @@ def test_a_broker_whose_disk_is_full_halts_and_nothing_is_lost(
     chance = random.Random(22)
 
     with under_load(store, trade(chance, 3000), 6) as load:
-        store.wait_for_more_answers(10)
+        supervised.answers_more()
         own_broker.fill_disk()
         until(lambda: own_broker.child.returncode == 1, "it halts: its only log folder failed")
         own_broker.start()
@@ -95,9 +95,9 @@ def test_connections_cut_and_refused_under_load_lose_nothing(
 
     with under_load(store, trade(chance, 3000), 6) as load:
         for _ in range(3):
-            store.wait_for_more_answers(10)
+            supervised.answers_more()
             wire.cut()
-        store.wait_for_more_answers(10)
+        supervised.answers_more()
         wire.refuse()
         until(lambda: "Connect call failed" in supervised.worker.tail(), "it is refused")
         wire.heal()

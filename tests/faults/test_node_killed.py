@@ -63,7 +63,7 @@ def test_while_a_node_is_down_answers_flow_again_and_nothing_is_lost(
     with Supervised(lambda: worker_of(cluster, tmp_path)) as supervised:
         supervised.worker.wait_ready()
         with under_load(store, trade(chance, 3000), 6) as load:
-            store.wait_for_more_answers(10)
+            supervised.answers_more()
             killed = role(cluster)
             assert killed is not None
             cluster.nodes[killed].kill()

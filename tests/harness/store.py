@@ -128,14 +128,6 @@ class Store:
 
         until(holds, claim, within_s=within_s)
 
-    def wait_for_more_answers(self, n_more: int) -> None:
-        """Return once so many have come that were not there."""
-        self.read()
-        before = len(self._records[RECOMMENDATIONS.name])
-        self.until(
-            lambda: len(self._records[RECOMMENDATIONS.name]) >= before + n_more, "answers flow"
-        )
-
     def records(self, topic: TopicSpec) -> list[tuple[int, InRecord]]:
         """Return what was read of *topic* with its partition: in offset order, by partition."""
         return sorted(self._records[topic.name], key=lambda each: (each[0], each[1].offset))

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Self
 
+from stream.topics import RECOMMENDATIONS
 from tests.harness.store import Sent, Store
 from tests.harness.waiting import until
 from tests.harness.worker import Worker
@@ -41,6 +42,22 @@ class Supervised:
             self.ends.append(code)
             self.worker = self._start()
         return self.worker
+
+    def answers_more(self, n_more: int = 10) -> None:
+        """Look after it until it has published so many more answers.
+
+        It is asked itself: reading its topics to their end takes as long as they are written to.
+        """
+        before = self._n_answers()
+        until(
+            lambda: self.look_after().child.alive and self._n_answers() >= before + n_more,
+            "it answers",
+            otherwise=self.worker.tail,
+        )
+
+    def _n_answers(self) -> float:
+        name = "stream_published_records_total"
+        return self.worker.metric(name, topic=RECOMMENDATIONS.name)
 
     def answer(self, store: Store, sent: Sequence[Sent], within_s: float) -> None:
         """Look after it until each of *sent* is answered."""
