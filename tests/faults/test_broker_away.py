@@ -139,7 +139,7 @@ def test_a_worker_that_cannot_publish_stops_reading_and_loses_nothing(
         until(lambda: seen.look() >= _MIB, "as much as may be is in flight", otherwise=seen.told)
         until(lambda: seen.look() and seen.n_looks > 100, "that lasts")
         wire.stall()
-        until(lambda: seen.look() and store.n_members() == 0, "its group gives it up")
+        until(lambda: seen.look() and store.group.n_members() == 0, "its group gives it up")
         wire.heal()
         supervised.settle(store)
 

@@ -14,9 +14,10 @@ from stream.local.kafka_cluster import KafkaCluster
 from stream.topics import EVENTS
 from tests.harness.events import view
 from tests.harness.fixtures import LEAKS_KNOWN
+from tests.harness.group import GROUP
 from tests.harness.judging import losses
 from tests.harness.load import send_over, under_load
-from tests.harness.store import GROUP, Store, empty_store
+from tests.harness.store import Store, empty_store
 from tests.harness.supervisor import Supervised
 from tests.harness.trade import opening, trade
 from tests.harness.worker import Worker

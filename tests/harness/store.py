@@ -10,8 +10,6 @@ from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 from kafka import KafkaProducer
-from kafka.admin import KafkaAdminClient
-from kafka.errors import KafkaError
 
 from stream.demo.reading import TopicsReader
 from stream.domain.outputs import Recommendation, StockAlert
@@ -35,9 +33,9 @@ from stream.topics import (
 )
 from stream.wanted_topics import wanted_topics
 from tests.harness.events import N_PARTITIONS
+from tests.harness.group import Group
 from tests.harness.waiting import until
 
-GROUP = "storestream"
 Value = TypeVar("Value")
 _decode_recommendation = msgspec.json.Decoder(Recommendation).decode
 _decode_alert = msgspec.json.Decoder(StockAlert).decode
@@ -85,11 +83,11 @@ class Store:
             bootstrap_servers=self.bootstrap, linger_ms=0, max_request_size=4 * 1024 * 1024
         )
         self._reader = TopicsReader(self.bootstrap, {t.name: N_PARTITIONS for t in TOPICS})
-        self._admin = KafkaAdminClient(bootstrap_servers=self.bootstrap)
+        self.group = Group(self.bootstrap)
 
     def close(self) -> None:
         self._producer.close()
-        self._admin.close()
+        self.group.close()
 
     # -- publishing
 
@@ -188,19 +186,8 @@ class Store:
     # -- the group
 
     def committed(self) -> dict[tuple[str, int], int]:
-        """Return the next offset of each partition that the group has committed.
-
-        Of none while nobody says: before the first group comes, and while a broker is away.
-        """
-        try:
-            offsets = self._admin.list_group_offsets(GROUP)[GROUP]
-        except KafkaError:
-            return {}
-        return {(at.topic, at.partition): committed.offset for at, committed in offsets.items()}
-
-    def n_members(self) -> int:
-        """Return how many workers the group has."""
-        return len(self._admin.describe_groups([GROUP])[GROUP]["members"])
+        """Return the next offset of each partition that the group has committed."""
+        return self.group.committed()
 
     def uncommitted(
         self, committed: Mapping[tuple[str, int], int] | None = None
