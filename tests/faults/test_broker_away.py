@@ -130,7 +130,7 @@ def test_a_worker_that_cannot_publish_stops_reading_and_loses_nothing(
 ) -> None:
     """It hears all and is hardly heard; then the connection stalls for longer than its session."""
     chance = random.Random(25)
-    bounds: dict[str, Any] = {"max_bytes_in_flight": _MIB, "max_chunk_records": 250}
+    bounds: dict[str, Any] = {"max_bytes_in_flight": _MIB, "max_chunk_records": 500}
     with Supervised(lambda: worker_behind(wire, tmp_path, **bounds)) as supervised:
         worker = supervised.worker.wait_ready()
         seen = Seen(worker)
@@ -144,7 +144,7 @@ def test_a_worker_that_cannot_publish_stops_reading_and_loses_nothing(
         supervised.settle(store)
 
     # One more round of chunks may come when little less than all is in flight.
-    assert max(seen.in_flight) < 2 * _MIB < sum(len(each.record.value or b"") for each in sent)
+    assert max(seen.in_flight) < 2.5 * _MIB < sum(len(each.record.value or b"") for each in sent)
     assert max(seen.resident) - seen.resident[0] < 64 * _MIB
     assert losses(store, sent) == []
     assert supervised.ends == []
