@@ -1,0 +1,1 @@
+"""Faults of the parts around a worker, done on purpose."""
