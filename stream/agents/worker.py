@@ -17,6 +17,7 @@ from stream.agents.parts import Parts
 from stream.agents.recovering import own_nothing, recover_all
 from stream.agents.watchdog import Stalled, Watchdog, behind, has_read_all, progress_of
 from stream.errors import (
+    Misconfigured,
     NotAdmitted,
     PartitionRevoked,
     SessionExpired,
@@ -25,13 +26,15 @@ from stream.errors import (
 )
 from stream.health import HEALTHY, Health
 from stream.kafka.transport import BatchApp, consumer_of
-from stream.topics import EVENTS, ORDERS, STOCK_LEVELS, STOCK_MOVEMENTS, TOPICS
+from stream.topics import EVENTS, ORDERS, STOCK_LEVELS, STOCK_MOVEMENTS
 
 log = structlog.get_logger(__name__)
 
 VISITOR_TOPICS = (EVENTS, ORDERS)
 PRODUCT_TOPICS = (STOCK_LEVELS, STOCK_MOVEMENTS)
 _GAUGES_S = 1.0
+#: Until a topic that was changed is noticed; a look costs 6 ms and a connection.
+_TOPICS_S = 5.0
 #: What happens to a worker whatever it reads: what was raised on purpose, and what clients raise.
 _NO_RECORDS_FAULT = (StoreStreamError, KafkaError, OSError)
 
@@ -60,6 +63,13 @@ class WorkerApp(BatchApp):
             self.parts.probation.blamed = not isinstance(error, _NO_RECORDS_FAULT)
             log.error("worker_failed", error=repr(error), exc_info=error)
             self._go(self.crash(error))
+
+    def _crash(self, reason: BaseException) -> None:
+        """Hear of what ended a part of Faust's: its consumer for instance, or a commit."""
+        if self._failure is None:
+            self._failure = reason
+            log.error("worker_failed", error=repr(reason), exc_info=reason)
+        super()._crash(reason)
 
     def live(self) -> Health:
         """Whether this process can still do its work; depends on nothing outside it."""
@@ -94,7 +104,7 @@ class WorkerApp(BatchApp):
         if parts.health is not None:
             await parts.health.start()
         await parts.producer.start()
-        await self._check_topics()
+        await parts.topics.begin()
         await parts.shelf_reader.start()
         if parts.models is not None:
             await parts.models.start()
@@ -103,6 +113,7 @@ class WorkerApp(BatchApp):
         self._go(self._keep_vigil())
         self._go(self._look_after())
         self._go(self._oversee())
+        self._go(self._watch_topics())
         _spare_the_collector()
 
     async def on_shutdown(self) -> None:
@@ -120,17 +131,6 @@ class WorkerApp(BatchApp):
         if parts.health is not None:
             await parts.health.stop()
         await super().on_shutdown()
-
-    async def _check_topics(self) -> None:
-        counts = {t.name: await self.parts.producer.partitions_for(t.name) for t in TOPICS}
-        expected = self.parts.settings.partitions
-        wrong = {name: n for name, n in counts.items() if n != expected}
-        if wrong:
-            found = ", ".join(f"{name} has {n}" for name, n in sorted(wrong.items()))
-            raise TopicMismatch(
-                f"expected {expected} partitions of every topic (setting partitions), but {found}; "
-                "see `storestream topics check`"
-            )
 
     # -- partitions
 
@@ -150,6 +150,8 @@ class WorkerApp(BatchApp):
         try:
             # One deadline for all of it: the group waits for the next fetch no longer.
             async with asyncio.timeout(self.parts.settings.recovery_timeout_s):
+                # A rebalance is how the group hears of new partitions; they have no changelog.
+                await self._look_at_topics()
                 await recover_all(
                     self.parts,
                     assigned,
@@ -178,6 +180,20 @@ class WorkerApp(BatchApp):
             if self.recovered:
                 for rounds in self.parts.rounds:
                     rounds.tick()
+
+    async def _watch_topics(self) -> None:
+        while True:
+            await asyncio.sleep(_TOPICS_S)
+            await self._look_at_topics()
+
+    async def _look_at_topics(self) -> None:
+        try:
+            await self.parts.topics.look(consumer_of(self).epochs)
+        except TopicMismatch:
+            raise
+        except Misconfigured as error:
+            # The broker is away: who reads or writes will say so, and for how long is theirs.
+            log.warning("topics_not_looked_at", reason=str(error))
 
     async def _oversee(self) -> None:
         while True:

@@ -14,6 +14,7 @@ from stream.kafka.notes import Note
 from stream.kafka.producer import BulkProducer
 from stream.kafka.reader import TopicReader
 from stream.kafka.store import Form, StateStore
+from stream.kafka.topic_watch import TopicWatch
 from stream.kafka.vigil import Vigil
 from stream.pipeline.settling import Settling
 from stream.pipeline.shelf import Shelf
@@ -21,7 +22,14 @@ from stream.ports import Publisher
 from stream.settings import Settings
 from stream.state import products, sessions
 from stream.telemetry import Telemetry
-from stream.topics import ATTEMPTS, PRODUCT_STATE, PRODUCTS_CHANGELOG, SESSIONS_CHANGELOG
+from stream.topics import (
+    ATTEMPTS,
+    KEPT_BY_WORKERS,
+    PRODUCT_STATE,
+    PRODUCTS_CHANGELOG,
+    SESSIONS_CHANGELOG,
+    TOPICS,
+)
 
 
 class BrokerParts:
@@ -53,6 +61,16 @@ class BrokerParts:
             security=self._security,
             check=self.vigil.check,
             on_confirmed=self._count_published,
+        )
+
+    @cached_property
+    def topics(self) -> TopicWatch:
+        return TopicWatch(
+            self._settings.bootstrap,
+            partitions=self._settings.partitions,
+            read=[topic.name for topic in KEPT_BY_WORKERS],
+            written=[topic.name for topic in TOPICS if topic not in KEPT_BY_WORKERS],
+            security=self._security,
         )
 
     @cached_property

@@ -1,4 +1,4 @@
-"""The thread in which aiokafka runs, as Faust's driver has it but for three things."""
+"""The thread in which aiokafka runs, as Faust's driver has it but for a few things."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from faust.transport.drivers.aiokafka import (
 from faust.types import TP
 
 from .consumer_app import BatchApp
+from .epoch_consumer import EpochConsumer
 from .tolerant import read_tolerantly
 
 
@@ -31,7 +32,8 @@ class BatchConsumerThread(AIOKafkaConsumerThread):  # type: ignore[misc]  # mypy
         conf, batching = self.app.conf, self.app.batching
         self._assignor = self.app.assignor
         read_tolerantly()
-        return AIOKafkaConsumer(
+        return EpochConsumer(
+            epochs=lambda: self.consumer.epochs,
             client_id=conf.broker_client_id,
             group_id=conf.id,
             group_instance_id=conf.consumer_group_instance_id,
