@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Hashable
 
+from aiokafka.errors import IllegalStateError
 from faust.types import TP
 
 from stream.errors import StoreStreamError
@@ -76,10 +77,14 @@ async def has_read_all(consumer: BatchConsumer) -> bool:
     """
     try:
         async with asyncio.timeout(_POSITION_S):
-            for tp in behind(consumer):
-                end, position = consumer.highwater(tp), await consumer.position(tp)
-                if end is None or position is None or position < end:
-                    return False
+            return all([await _is_read_up(consumer, tp) for tp in behind(consumer)])
     except TimeoutError:
         return False
-    return True
+
+
+async def _is_read_up(consumer: BatchConsumer, tp: TP) -> bool:
+    try:
+        end, position = consumer.highwater(tp), await consumer.position(tp)
+    except IllegalStateError:
+        return True  # revoked while it was asked for: another worker's to read
+    return end is not None and position is not None and position >= end

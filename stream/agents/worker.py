@@ -13,7 +13,9 @@ from faust.types import TP
 
 from stream.agents.gauges import set_gauges
 from stream.agents.listening import listen
+from stream.agents.loop_guard import LoopGuard
 from stream.agents.parts import Parts
+from stream.agents.readiness import readiness
 from stream.agents.recovering import own_nothing, recover_all
 from stream.agents.watchdog import Stalled, Watchdog, behind, has_read_all, progress_of
 from stream.errors import (
@@ -47,6 +49,7 @@ class WorkerApp(BatchApp):
         self.parts = parts
         self.recovered = False
         self._watchdog = Watchdog(parts.settings.watchdog_s)
+        self._guard = LoopGuard(parts.settings.watchdog_s)
         self._tasks: set[asyncio.Future[None]] = set()
         self._failure: BaseException | None = None
         self.probation = parts.probation
@@ -59,17 +62,22 @@ class WorkerApp(BatchApp):
     def fail(self, error: BaseException) -> None:
         """End the worker: a bug, or a broker that no longer confirms, must not be passed over."""
         if self._failure is None:
-            self._failure = error
             self.parts.probation.blamed = not isinstance(error, _NO_RECORDS_FAULT)
-            log.error("worker_failed", error=repr(error), exc_info=error)
+            self._remember(error)
             self._go(self.crash(error))
 
     def _crash(self, reason: BaseException) -> None:
         """Hear of what ended a part of Faust's: its consumer for instance, or a commit."""
         if self._failure is None:
-            self._failure = reason
-            log.error("worker_failed", error=repr(reason), exc_info=reason)
+            self._remember(reason)
         super()._crash(reason)
+
+    def _remember(self, error: BaseException) -> None:
+        settings, self._failure = self.parts.settings, error
+        log.error("worker_failed", error=repr(error), exc_info=error)
+        # The drain and the last delivery have their own bounds; whatever else hangs has this one.
+        bounded_s = settings.shutdown_timeout_s + settings.delivery_timeout_s
+        self._guard.expect_end(bounded_s + settings.watchdog_s)
 
     def live(self) -> Health:
         """Whether this process can still do its work; depends on nothing outside it."""
@@ -79,16 +87,8 @@ class WorkerApp(BatchApp):
         return HEALTHY if complaint is None else Health(False, (complaint,))
 
     def ready(self) -> Health:
-        """Whether events are answered in full: partitions, state, shelf and model are there."""
-        serving = self.parts.serving
-        missing = {
-            "no partitions are assigned and recovered yet": not self.recovered,
-            "the product state is not read yet": not self.parts.shelf_reader.ready,
-            "the models are not served yet": serving is not None and not serving.ready,
-        }
-        reasons = tuple(reason for reason, holds in missing.items() if holds)
-        alarm = self.parts.quarantine.alarm
-        return Health(not reasons, reasons if alarm is None else (*reasons, alarm))
+        """Whether events are answered in full; where not, they are answered degraded, or wait."""
+        return readiness(self.parts, recovered=self.recovered)
 
     @property
     def failure(self) -> BaseException | None:
@@ -101,6 +101,9 @@ class WorkerApp(BatchApp):
         """Open every connection, and refuse topics that do not fit together."""
         await super().on_start()
         parts = self.parts
+        self._guard.watch("app", asyncio.get_running_loop())
+        self._guard.watch("consumer", consumer_of(self)._thread.thread_loop)  # noqa: SLF001
+        self._guard.start()
         if parts.health is not None:
             await parts.health.start()
         await parts.producer.start()

@@ -1,6 +1,7 @@
 """A worker whose decoder takes the process with it at a marked record, like a bug in native code.
 
-At another mark it raises what nobody expects, like a bug of ours.
+At another mark it raises what nobody expects, like a bug of ours; at two more it never returns: it
+waits for nothing, or is busy in native code, which keeps all other threads of Python from running.
 
 Started in place of ``python -m stream``; nothing of the project itself knows the marks.
 """
@@ -8,7 +9,9 @@ Started in place of ``python -m stream``; nothing of the project itself knows th
 from __future__ import annotations
 
 import os
+import re
 import sys
+import threading
 
 from stream.cli import main
 from stream.codec import decode_clickstream
@@ -18,6 +21,8 @@ from stream.domain.events import ClickstreamEvent
 DEADLY = b"deadly"
 EXIT_CODE = 9
 BUGGY = b"buggy"
+STUCK = b"stuck"
+SPINNING = b"spinning"
 
 _decode = decode_clickstream.decode
 
@@ -28,6 +33,10 @@ def decode_or_die(value: bytes) -> ClickstreamEvent:
         os._exit(EXIT_CODE)
     if BUGGY in value:
         raise ZeroDivisionError
+    if STUCK in value:
+        threading.Event().wait()
+    if SPINNING in value:
+        re.match(r"(a+)+$", "a" * 60 + "b")
     return _decode(value)
 
 

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 
 import pytest
+from aiokafka.errors import IllegalStateError
 from faust.types import TP
 
 from stream.agents.watchdog import Stalled, Watchdog
@@ -92,6 +93,10 @@ def at(position: int) -> Callable[[TP], Awaitable[int]]:
     return told
 
 
+async def revoked(tp: TP) -> int:
+    raise IllegalStateError(f"Partition {tp} is not assigned")
+
+
 async def test_dead_reader_of_the_shelf_ends_the_worker(worker: WorkerApp) -> None:
     reader = Reader(LookupError("no shelf"))
     worker.parts = replace(worker.parts, shelf_reader=reader)  # type: ignore[arg-type]
@@ -125,6 +130,18 @@ async def test_commit_markers_at_the_end_are_no_work(worker: WorkerApp, clock: C
 
     assert worker.failure is None
     assert worker.live().holds
+
+
+async def test_partition_revoked_while_it_is_asked_for_ends_nothing(
+    worker: WorkerApp, clock: Clock
+) -> None:
+    consumer_of(worker).position = revoked
+    await worker.inspect()
+    clock.now_s += 61
+
+    await worker.inspect()
+
+    assert worker.failure is None
 
 
 async def test_commit_that_moves_is_progress(worker: WorkerApp, clock: Clock) -> None:

@@ -55,5 +55,16 @@ async def test_only_a_bug_is_blamed_on_the_records_in_flight(
     await asyncio.gather(*worker._tasks)
 
 
+async def test_what_ends_a_part_of_fausts_is_why_the_worker_does_not_live() -> None:
+    """A commit that raises, or a fetch, crashes Faust's services; nobody calls ``fail``."""
+    worker = create_app(Settings(inference="none", metrics_port=0))
+    worker.loop = asyncio.get_running_loop()
+
+    await consumer_of(worker).crash(KafkaConnectionError("no commit"))
+
+    assert worker.live().reasons == ("failed: KafkaConnectionError('no commit')",)
+    consumer_of(worker)._thread.thread_loop.close()
+
+
 async def nothing(_error: BaseException) -> None:
     pass
