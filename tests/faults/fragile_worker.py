@@ -2,6 +2,7 @@
 
 At another mark it raises what nobody expects, like a bug of ours; at two more it never returns: it
 waits for nothing, or is busy in native code, which keeps all other threads of Python from running.
+At the last one it leaves the batch as if another owned it, so that nobody ever completes it.
 
 Started in place of ``python -m stream``; nothing of the project itself knows the marks.
 """
@@ -16,6 +17,7 @@ import threading
 from stream.cli import main
 from stream.codec import decode_clickstream
 from stream.domain.events import ClickstreamEvent
+from stream.errors import PartitionRevoked
 
 #: In the value of a record, as a product's id for instance.
 DEADLY = b"deadly"
@@ -23,6 +25,7 @@ EXIT_CODE = 9
 BUGGY = b"buggy"
 STUCK = b"stuck"
 SPINNING = b"spinning"
+FORGOTTEN = b"forgotten"
 
 _decode = decode_clickstream.decode
 
@@ -33,6 +36,8 @@ def decode_or_die(value: bytes) -> ClickstreamEvent:
         os._exit(EXIT_CODE)
     if BUGGY in value:
         raise ZeroDivisionError
+    if FORGOTTEN in value:
+        raise PartitionRevoked("forgotten")
     if STUCK in value:
         threading.Event().wait()
     if SPINNING in value:

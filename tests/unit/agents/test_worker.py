@@ -8,8 +8,9 @@ import pytest
 from aiokafka.errors import KafkaConnectionError
 from faust.types import TP
 
+from stream.agents.watchdog import Stalled
 from stream.app import create_app
-from stream.errors import PublishFailed, RecoveryFailed
+from stream.errors import PublishFailed, RecoveryFailed, TopicRecreated
 from stream.kafka.transport import consumer_of
 from stream.settings import Settings
 from stream.topics import EVENTS
@@ -39,6 +40,8 @@ async def test_failed_recovery_leaves_no_state_to_fold_into() -> None:
         (KafkaConnectionError(), False),
         (ConnectionResetError(), False),
         (TimeoutError(), False),
+        (Stalled("nothing moved"), False),
+        (TopicRecreated("another topic"), False),
     ],
     ids=repr,
 )
