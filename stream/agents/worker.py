@@ -13,18 +13,23 @@ from faust.types import TP
 
 from stream.agents.gauges import set_gauges
 from stream.agents.listening import listen
+from stream.agents.lookout import Lookout
 from stream.agents.loop_guard import LoopGuard
 from stream.agents.parts import Parts
 from stream.agents.readiness import readiness
 from stream.agents.recovering import own_nothing, recover_all
-from stream.agents.watchdog import Stalled, Watchdog, behind, has_read_all, progress_of
+from stream.agents.watchdog import (
+    Stalled,
+    Watchdog,
+    behind,
+    has_read_all,
+    progress_of,
+    refusal_of,
+)
 from stream.errors import (
-    Misconfigured,
-    NotAdmitted,
     PartitionRevoked,
     SessionExpired,
     StoreStreamError,
-    TopicMismatch,
 )
 from stream.health import HEALTHY, Health
 from stream.kafka.transport import BatchApp, consumer_of
@@ -35,8 +40,6 @@ log = structlog.get_logger(__name__)
 VISITOR_TOPICS = (EVENTS, ORDERS)
 PRODUCT_TOPICS = (STOCK_LEVELS, STOCK_MOVEMENTS)
 _GAUGES_S = 1.0
-#: Until a topic that was changed is noticed; a look costs 6 ms and a connection.
-_TOPICS_S = 5.0
 #: What happens to a worker whatever it reads: what was raised on purpose, and what clients raise.
 _NO_RECORDS_FAULT = (StoreStreamError, KafkaError, OSError)
 
@@ -50,6 +53,7 @@ class WorkerApp(BatchApp):
         self.recovered = False
         self._watchdog = Watchdog(parts.settings.watchdog_s)
         self._guard = LoopGuard(parts.settings.watchdog_s)
+        self._lookout = Lookout(parts)
         self._tasks: set[asyncio.Future[None]] = set()
         self._failure: BaseException | None = None
         self.probation = parts.probation
@@ -116,7 +120,7 @@ class WorkerApp(BatchApp):
         self._go(self._keep_vigil())
         self._go(self._look_after())
         self._go(self._oversee())
-        self._go(self._watch_topics())
+        self._go(self._lookout.keep(consumer_of(self)))
         _spare_the_collector()
 
     async def on_shutdown(self) -> None:
@@ -154,7 +158,7 @@ class WorkerApp(BatchApp):
             # One deadline for all of it: the group waits for the next fetch no longer.
             async with asyncio.timeout(self.parts.settings.recovery_timeout_s):
                 # A rebalance is how the group hears of new partitions; they have no changelog.
-                await self._look_at_topics()
+                await self._lookout.look(consumer_of(self))
                 await recover_all(
                     self.parts,
                     assigned,
@@ -184,20 +188,6 @@ class WorkerApp(BatchApp):
                 for rounds in self.parts.rounds:
                     rounds.tick()
 
-    async def _watch_topics(self) -> None:
-        while True:
-            await asyncio.sleep(_TOPICS_S)
-            await self._look_at_topics()
-
-    async def _look_at_topics(self) -> None:
-        try:
-            await self.parts.topics.look(consumer_of(self).epochs)
-        except TopicMismatch:
-            raise
-        except Misconfigured as error:
-            # The broker is away: who reads or writes will say so, and for how long is theirs.
-            log.warning("topics_not_looked_at", reason=str(error))
-
     async def _oversee(self) -> None:
         while True:
             await asyncio.sleep(_GAUGES_S)
@@ -209,21 +199,15 @@ class WorkerApp(BatchApp):
         if (error := self.parts.shelf_reader.failure) is not None:
             self.fail(error)
         consumer, watchdog = consumer_of(self), self._watchdog
-        if (refusal := consumer.refusal()) is not None:
-            self.fail(
-                NotAdmitted(
-                    f"the consumer group does not take this worker in: {refusal!r}; look at "
-                    "broker_session_timeout_s, which the broker bounds by "
-                    "group.(min|max).session.timeout.ms, and at this worker's rights to the group"
-                )
-            )
+        if (refusal := refusal_of(consumer)) is not None:
+            self.fail(refusal)
         in_flight = consumer.tracker.in_flight > 0
-        busy = in_flight or (self.recovered and bool(behind(consumer)))
+        busy = in_flight or (self.recovered and bool(behind(consumer, self._lookout.ends)))
         watchdog.look(progress_of(consumer), busy=busy)
         complaint = watchdog.complaint(consumer.tracker.oldest_open_s())
         if complaint is None:
             return
-        if in_flight or not await has_read_all(consumer):
+        if in_flight or not await has_read_all(consumer, self._lookout.ends):
             self.fail(Stalled(complaint))
         else:
             watchdog.rest()

@@ -83,7 +83,7 @@ def create_topics(
         }
         for topic in wanted
     }
-    with _connected(bootstrap, security, timeout_s) as admin:
+    with connected(bootstrap, security, timeout_s) as admin:
         answer = admin.create_topics(options, raise_errors=False) if options else {"topics": []}
         created = [result["name"] for result in answer["topics"] if _was_created(result)]
         if created:
@@ -103,7 +103,7 @@ def list_topics(
     Raises:
         Misconfigured: No broker answers.
     """
-    with _connected(bootstrap, security, timeout_s) as admin:
+    with connected(bootstrap, security, timeout_s) as admin:
         described = admin.describe_topics(None if names is None else list(names))
         found = [topic for topic in described if topic["error_code"] == _NO_ERROR]
         configs = _configs(admin, [topic["name"] for topic in found])
@@ -164,7 +164,7 @@ def topic_lives(
     Raises:
         Misconfigured: No broker answers.
     """
-    with _connected(bootstrap, security, timeout_s) as admin:
+    with connected(bootstrap, security, timeout_s) as admin:
         described = admin.describe_topics(list(names))
     return {
         topic["name"]: Life(topic["topic_id"], len(topic["partitions"]))
@@ -191,9 +191,10 @@ def topic_ids(
 
 
 @contextmanager
-def _connected(
+def connected(
     bootstrap: Sequence[str], security: Mapping[str, object] | None, timeout_s: float
 ) -> Iterator[KafkaAdminClient]:
+    """Connect; what Kafka raises meanwhile comes out as ``Misconfigured``."""
     _check_reachable(bootstrap, timeout_s)
     timeout_ms = int(timeout_s * 1000)
     try:

@@ -34,3 +34,21 @@ def test_a_worker_that_forgets_a_batch_does_not_live_and_its_successor_goes_on(
     assert "no progress for" in why
     assert store.unanswered(sent) == []
     assert successor.logged("partitions_under_suspicion") == []
+
+
+def test_a_worker_that_fetches_no_more_does_not_take_itself_for_done(
+    store: Store, tmp_path: Path
+) -> None:
+    """It has committed all it knows of; that there is more, only the broker can say."""
+    with Worker(tmp_path, store.bootstrap, triton=None, command=FRAGILE, watchdog_s=3) as worker:
+        worker.wait_ready()
+        store.publish(view("cat", "deafening"))
+        store.settle()
+        sent = store.publish(view("cat", "p1"))
+        code = worker.wait_ended()
+    with Worker(tmp_path, store.bootstrap, triton=None):
+        store.settle()
+
+    assert code != 0
+    assert "no progress for" in worker.logged("worker_failed")[0]["error"]
+    assert store.unanswered(sent) == []
