@@ -55,6 +55,13 @@ class BatchConsumerThread(AIOKafkaConsumerThread):  # type: ignore[misc]  # mypy
             **credentials_to_aiokafka_auth(conf.broker_credentials, conf.ssl_context),
         )
 
+    def assignment(self) -> set[TP]:
+        """Return what is assigned: nothing, too, while there is no consumer yet."""
+        if self._consumer is None:
+            return set()
+        assigned: set[TP] = super().assignment()
+        return assigned
+
     def refusal(self) -> BaseException | None:
         """Why the group does not take this consumer in, None while it may.
 

@@ -10,6 +10,7 @@ import pytest
 from aiokafka.errors import IllegalStateError
 from faust.types import TP
 
+from stream.agents.gauges import set_gauges
 from stream.agents.watchdog import Stalled, Watchdog
 from stream.agents.worker import WorkerApp
 from stream.app import create_app
@@ -142,6 +143,18 @@ async def test_partition_revoked_while_it_is_asked_for_ends_nothing(
     await worker.inspect()
 
     assert worker.failure is None
+
+
+async def test_consumer_that_is_still_to_be_started_ends_nothing() -> None:
+    """On a busy machine its thread may come later than the first look."""
+    app = create_app(Settings(inference="none", metrics_port=0))
+    app.loop = asyncio.get_running_loop()
+
+    set_gauges(app.parts, consumer_of(app))
+    await app.inspect()
+
+    assert app.failure is None
+    consumer_of(app)._thread.thread_loop.close()
 
 
 async def test_commit_that_moves_is_progress(worker: WorkerApp, clock: Clock) -> None:
