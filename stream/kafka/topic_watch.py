@@ -9,7 +9,7 @@ import structlog
 
 from stream.errors import TopicMismatch, TopicRecreated
 
-from .administration import Life, topic_lives
+from .administration import TIMEOUT_S, Life, topic_lives
 from .epochs import epoch_of
 
 log = structlog.get_logger(__name__)
@@ -52,7 +52,7 @@ class TopicWatch:
             TopicMismatch: One is not there, or has other than the wanted partitions.
             Misconfigured: No broker answers.
         """
-        lives = await self._ask()
+        lives = await self._ask(TIMEOUT_S)
         self._refuse_counts(lives)
         self._epochs = {name: epoch_of(life.topic_id) for name, life in lives.items()}
 
@@ -65,7 +65,7 @@ class TopicWatch:
             TopicRecreated: One that is read is another topic by now.
             Misconfigured: No broker answers; that says nothing of the topics.
         """
-        lives = await self._ask()
+        lives = await self._ask(_LOOK_S)
         missing = frozenset(name for name, life in lives.items() if not life.partitions)
         # A broker that has just started may not know all topics yet: it is asked once more.
         new, self._missed = missing - self._missed, missing
@@ -73,13 +73,13 @@ class TopicWatch:
         for name in lives.keys() - missing:
             self._compare(name, epoch_of(lives[name].topic_id), read_under)
 
-    async def _ask(self) -> dict[str, Life]:
+    async def _ask(self, timeout_s: float) -> dict[str, Life]:
         return await asyncio.to_thread(
             topic_lives,
             self._bootstrap,
             self._names,
             security=self._security,
-            timeout_s=_LOOK_S,
+            timeout_s=timeout_s,
         )
 
     def _refuse_counts(self, lives: Mapping[str, Life]) -> None:
