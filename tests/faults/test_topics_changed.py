@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -33,28 +34,32 @@ def admin(own_broker: LocalBroker) -> Iterator[KafkaAdminClient]:
 
 
 @pytest.mark.kafka
+@pytest.mark.parametrize("exactly_once", [False, True])
 def test_a_topic_created_again_under_a_worker_is_read_from_its_beginning(
-    store: Store, admin: KafkaAdminClient, tmp_path: Path
+    own_broker: LocalBroker, admin: KafkaAdminClient, tmp_path: Path, *, exactly_once: bool
 ) -> None:
     """It has more records than the old one when the worker looks: its position is in their midst."""
-    with Worker(tmp_path, store.bootstrap, triton=None) as worker:
+    name, bootstrap = f"after-{exactly_once}", own_broker.bootstrap
+    with (
+        closing(empty_store(bootstrap)) as store,
+        Worker(tmp_path, bootstrap, triton=None, exactly_once=exactly_once) as worker,
+    ):
         worker.wait_ready()
-        publish_views(store, "before", n_each=2)
+        publish_views(store, f"before-{exactly_once}", n_each=2)
         store.settle()
         with worker.held():
-            create_again(admin, store.bootstrap, EVENTS)
-            again = Store(store.bootstrap)
-            sent = publish_views(again, "after", n_each=4)
+            create_again(admin, bootstrap, EVENTS)
+            again = Store(bootstrap)
+            sent = publish_views(again, name, n_each=4)
         code = worker.wait_ended()
-    with Worker(tmp_path, store.bootstrap, triton=None):
+    with closing(again), Worker(tmp_path, bootstrap, triton=None, exactly_once=exactly_once):
         again.settle()
 
     [failure] = worker.logged("worker_failed")
     assert code != 0
     assert "TopicRecreated('store.events.v1" in failure["error"]
     assert again.unanswered(sent) == []
-    assert trails_of(again.sessions(), "after") == trails_of(fold(again)[0], "after")
-    again.close()
+    assert trails_of(again.sessions(), name) == trails_of(fold(again)[0], name)
 
 
 @pytest.mark.broker
