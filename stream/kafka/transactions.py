@@ -163,6 +163,8 @@ class Transactions:
     async def commit(self, unit: Unit, offsets: Mapping[TP, int]) -> None:
         """Commit *offsets* with all that *unit* has by now; what it gets meanwhile is not part of it.
 
+        An offset may have metadata with it, as aiokafka takes it.
+
         Raises:
             PartitionRevoked: *unit* is not owned, or was disowned meanwhile.
             PublishFailed: It may be committed or not.

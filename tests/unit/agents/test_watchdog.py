@@ -7,8 +7,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 
 import pytest
+from aiokafka.errors import IllegalStateError
 from faust.types import TP
 
+from stream.agents.gauges import set_gauges
 from stream.agents.watchdog import Stalled, Watchdog
 from stream.agents.worker import WorkerApp
 from stream.app import create_app
@@ -92,6 +94,10 @@ def at(position: int) -> Callable[[TP], Awaitable[int]]:
     return told
 
 
+async def revoked(tp: TP) -> int:
+    raise IllegalStateError(f"Partition {tp} is not assigned")
+
+
 async def test_dead_reader_of_the_shelf_ends_the_worker(worker: WorkerApp) -> None:
     reader = Reader(LookupError("no shelf"))
     worker.parts = replace(worker.parts, shelf_reader=reader)  # type: ignore[arg-type]
@@ -125,6 +131,30 @@ async def test_commit_markers_at_the_end_are_no_work(worker: WorkerApp, clock: C
 
     assert worker.failure is None
     assert worker.live().holds
+
+
+async def test_partition_revoked_while_it_is_asked_for_ends_nothing(
+    worker: WorkerApp, clock: Clock
+) -> None:
+    consumer_of(worker).position = revoked
+    await worker.inspect()
+    clock.now_s += 61
+
+    await worker.inspect()
+
+    assert worker.failure is None
+
+
+async def test_consumer_that_is_still_to_be_started_ends_nothing() -> None:
+    """On a busy machine its thread may come later than the first look."""
+    app = create_app(Settings(inference="none", metrics_port=0))
+    app.loop = asyncio.get_running_loop()
+
+    set_gauges(app.parts, consumer_of(app))
+    await app.inspect()
+
+    assert app.failure is None
+    consumer_of(app)._thread.thread_loop.close()
 
 
 async def test_commit_that_moves_is_progress(worker: WorkerApp, clock: Clock) -> None:
