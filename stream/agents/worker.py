@@ -24,6 +24,7 @@ from stream.errors import (
     TopicMismatch,
 )
 from stream.health import HEALTHY, Health
+from stream.kafka.consumer import BatchConsumer
 from stream.kafka.transport import BatchApp, consumer_of
 from stream.topics import EVENTS, ORDERS, STOCK_LEVELS, STOCK_MOVEMENTS, TOPICS
 
@@ -44,6 +45,7 @@ class WorkerApp(BatchApp):
         self.parts = parts
         self.recovered = False
         self._watchdog = Watchdog(parts.settings.watchdog_s)
+        self._commits = Watchdog(parts.settings.watchdog_s)
         self._tasks: set[asyncio.Future[None]] = set()
         self._failure: BaseException | None = None
         self.probation = parts.probation
@@ -198,6 +200,7 @@ class WorkerApp(BatchApp):
                     "group.(min|max).session.timeout.ms, and at this worker's rights to the group"
                 )
             )
+        self._inspect_commits(consumer)
         in_flight = consumer.tracker.in_flight > 0
         busy = in_flight or (self.recovered and bool(behind(consumer)))
         watchdog.look(progress_of(consumer), busy=busy)
@@ -208,6 +211,13 @@ class WorkerApp(BatchApp):
             self.fail(Stalled(complaint))
         else:
             watchdog.rest()
+
+    def _inspect_commits(self, consumer: BatchConsumer) -> None:
+        """End the worker where the broker takes no commit: all it does would be done again."""
+        committed = frozenset(consumer.committed_offsets().items())
+        self._commits.look(committed, busy=bool(consumer.tracker.committable()))
+        if (complaint := self._commits.complaint(oldest_open_s=0)) is not None:
+            self.fail(Stalled(f"the broker takes no commit: {complaint}"))
 
     def _go(self, work: Awaitable[None]) -> None:
         task = asyncio.ensure_future(work)
