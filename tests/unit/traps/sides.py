@@ -122,16 +122,15 @@ async def stock_side(
 
 @asynccontextmanager
 async def our_side(
-    folder: Path, *chunks: Sequence[int], committed: int | None = None, **options: Any
+    folder: Path, *chunks: Sequence[int], committed: int | None = None, **bounds: Any
 ) -> AsyncIterator[Side]:
-    """Faust with our transport."""
+    """Faust with our transport, and these bounds on what is in flight."""
     app = BatchApp(
         "ours",
         broker="storestream://127.0.0.1:1",
         datadir=folder,
         loop=asyncio.get_running_loop(),
-        batching=Batching(drain_timeout_s=0.05),
-        **options,
+        batching=Batching(**{"drain_timeout_s": 0.05, **bounds}),
     )
     side = Side(app, Partition(list(chunks), committed))
     await side.consumer.perform_seek()
