@@ -97,8 +97,11 @@ async def test_trap_12_event_of_an_unknown_partition_reaches_another_table(tmp_p
     store.open(0)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         host, port = silent.getsockname()
-        with pytest.raises(RecoveryFailed, match=r"not read to the end in 0.3 s"):
-            await recover(store, [0], [f"{host}:{port}"], cancelled=lambda: False, deadline_s=0.3)
+        async with asyncio.timeout(4):
+            with pytest.raises(RecoveryFailed, match=r"not read to the end in 0.3 s"):
+                await recover(
+                    store, [0], [f"{host}:{port}"], cancelled=lambda: False, deadline_s=0.3
+                )
 
 
 async def test_trap_12_recovery_that_fails_ends_the_worker(worker: WorkerApp) -> None:
