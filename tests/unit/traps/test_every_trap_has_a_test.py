@@ -20,6 +20,7 @@ RULES = {
     "rule_1_backpressure",
     "rule_3_keys",
     "rule_3_order",
+    "rule_3_repeats",
     "rule_3_movements",
     "rule_3_time",
     "rule_3_stored_state",

@@ -8,6 +8,7 @@ from itertools import permutations
 from types import SimpleNamespace
 
 import pytest
+from structlog.testing import capture_logs
 
 from stream.app import create_app
 from stream.codec import HISTORY_HEADER, encode
@@ -18,10 +19,12 @@ from stream.domain.products import Product, on_hand
 from stream.domain.sessions import MAX_ITEMS, Session, advance, product_history
 from stream.errors import RecoveryFailed, TopicMismatch
 from stream.kafka.transport import consumer_of
+from stream.pipeline.repeats import Repeats
 from stream.pipeline.upkeep import Expiry, Round
 from stream.settings import Settings
 from stream.state import products as stored_products
 from stream.state import sessions as stored_sessions
+from stream.telemetry import Telemetry
 from stream.topics import EVENTS, STOCK_LEVELS
 from stream.wanted_topics import wanted_topics
 from tests.unit.builders import (
@@ -104,6 +107,39 @@ def test_rule_3_order_resent_events_are_known_within_a_bound() -> None:
 
     assert resent.trail == session.trail
     assert forgotten.trail != folded(later, session).trail
+
+
+def test_rule_3_repeats_beyond_a_redelivery_raise_an_alarm() -> None:
+    telemetry = Telemetry()
+    repeats = Repeats(telemetry, max_redelivered=20)
+    batch = batch_of(EVENTS.name, [Record(b"", offset=n) for n in range(10)])
+    elsewhere = batch_of(EVENTS.name, [Record(b"", offset=n) for n in range(10)], partition=1)
+
+    with capture_logs() as logged:
+        for n_repeats in (10, 10, 0, 10, 10):
+            repeats.count(batch, n_repeats)
+        repeats.count(elsewhere, 10)
+        explained = list(logged)
+        for _ in range(3):
+            repeats.count(batch, 8)
+
+    assert explained == []
+    assert [(line["event"], line["log_level"]) for line in logged] == [
+        ("repeats_unexplained", "error")
+    ]
+    assert telemetry.unexplained.labels(EVENTS.name)._value.get() == 24
+    assert telemetry.repeats.labels(EVENTS.name)._value.get() == 74
+
+
+async def test_rule_3_repeats_of_a_topic_in_both_pipelines_are_counted() -> None:
+    scene, stock = RecommendScene(), StockScene()
+    views = [Record(encode(make_view(n)), offset=n) for n in range(3)]
+    for _ in range(2):
+        await scene.take(batch_of(EVENTS.name, views))
+        await stock.levels(make_level(10))
+
+    assert scene.telemetry.repeats.labels(EVENTS.name)._value.get() == 3
+    assert stock.telemetry.repeats.labels(STOCK_LEVELS.name)._value.get() == 1
 
 
 def test_rule_3_movements_of_one_origin_are_counted_once() -> None:
