@@ -122,10 +122,10 @@ async def test_rule_1_batcher_lets_rows_gather_while_inference_is_busy() -> None
         max_unconfirmed=8,
         on_failure=model.failures.append,
     )
-    batcher.add(Row(b"ann", 1))
+    batcher.add(Row((0, b"ann"), 1))
     await settled()
     for n in range(10):
-        batcher.add(Row(b"visitor-%d" % (n % 5), 1))
+        batcher.add(Row((0, b"visitor-%d" % (n % 5)), 1))
         await settled()
     while_busy = list(model.asked)
     model.is_free.set()
