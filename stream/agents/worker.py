@@ -32,6 +32,7 @@ from stream.errors import (
     StoreStreamError,
 )
 from stream.health import HEALTHY, Health
+from stream.kafka.consumer import BatchConsumer
 from stream.kafka.transport import BatchApp, consumer_of
 from stream.topics import EVENTS, ORDERS, STOCK_LEVELS, STOCK_MOVEMENTS
 
@@ -54,6 +55,7 @@ class WorkerApp(BatchApp):
         self._watchdog = Watchdog(parts.settings.watchdog_s)
         self._guard = LoopGuard(parts.settings.watchdog_s)
         self._lookout = Lookout(parts)
+        self._commits = Watchdog(parts.settings.watchdog_s)
         self._tasks: set[asyncio.Future[None]] = set()
         self._failure: BaseException | None = None
         self.probation, self.transactions = parts.probation, parts.transactions
@@ -205,6 +207,7 @@ class WorkerApp(BatchApp):
         consumer, watchdog = consumer_of(self), self._watchdog
         if (refusal := refusal_of(consumer)) is not None:
             self.fail(refusal)
+        self._inspect_commits(consumer)
         in_flight = consumer.tracker.in_flight > 0
         busy = in_flight or (self.recovered and bool(behind(consumer, self._lookout.ends)))
         watchdog.look(progress_of(consumer), busy=busy)
@@ -215,6 +218,13 @@ class WorkerApp(BatchApp):
             self.fail(Stalled(complaint))
         else:
             watchdog.rest()
+
+    def _inspect_commits(self, consumer: BatchConsumer) -> None:
+        """End the worker where the broker takes no commit: all it does would be done again."""
+        committed = frozenset(consumer.committed_offsets().items())
+        self._commits.look(committed, busy=bool(consumer.tracker.committable()))
+        if (complaint := self._commits.complaint(oldest_open_s=0)) is not None:
+            self.fail(Stalled(f"the broker takes no commit: {complaint}"))
 
     def _go(self, work: Awaitable[None]) -> None:
         task = asyncio.ensure_future(work)

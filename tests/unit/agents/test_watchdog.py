@@ -14,9 +14,10 @@ from stream.agents.gauges import set_gauges
 from stream.agents.watchdog import Stalled, Watchdog
 from stream.agents.worker import WorkerApp
 from stream.app import create_app
+from stream.kafka.records import RecordBatch
 from stream.kafka.transport import consumer_of
 from stream.settings import Settings
-from tests.unit.builders import Clock
+from tests.unit.builders import Clock, Record
 
 TP0 = TP("store.events.v1", 0)
 
@@ -74,13 +75,17 @@ async def worker(clock: Clock) -> AsyncIterator[WorkerApp]:
     app.parts = replace(app.parts, shelf_reader=Reader())  # type: ignore[arg-type]
     app.crash = nothing
     app.recovered = True
-    app._watchdog = Watchdog(60, clock=clock)
+    app._watchdog, app._commits = Watchdog(60, clock=clock), Watchdog(60, clock=clock)
     consumer = consumer_of(app)
     consumer.assignment = lambda: {TP0}
     consumer.highwater = lambda _: 10
     consumer._committed_offset = {TP0: 5}
     yield app
     consumer._thread.thread_loop.close()
+
+
+def batch_at(offset: int, generation: int) -> RecordBatch:
+    return RecordBatch(TP0.topic, TP0.partition, [Record(b"", offset=offset)], generation)
 
 
 async def nothing(_error: BaseException) -> None:
@@ -166,5 +171,38 @@ async def test_commit_that_moves_is_progress(worker: WorkerApp, clock: Clock) ->
     clock.now_s += 50
 
     await worker.inspect()
+
+    assert worker.failure is None
+
+
+async def test_work_that_is_done_and_never_committed_ends_the_worker(
+    worker: WorkerApp, clock: Clock
+) -> None:
+    tracker = consumer_of(worker).tracker
+    tracker.restart([TP0])
+    for offset in range(5, 9):
+        batch = batch_at(offset, tracker.generation)
+        tracker.opened(batch)
+        tracker.complete(batch)
+        await worker.inspect()
+        clock.now_s += 20
+    before = worker.failure
+
+    await worker.inspect()
+
+    assert before is None
+    assert "takes no commit" in str(worker.failure)
+
+
+async def test_commits_that_follow_the_work_are_no_fault(worker: WorkerApp, clock: Clock) -> None:
+    consumer = consumer_of(worker)
+    consumer.tracker.restart([TP0])
+    for offset in range(5, 9):
+        batch = batch_at(offset, consumer.tracker.generation)
+        consumer.tracker.opened(batch)
+        consumer.tracker.complete(batch)
+        await worker.inspect()
+        clock.now_s += 50
+        consumer._committed_offset = {TP0: offset}
 
     assert worker.failure is None
