@@ -11,10 +11,11 @@ from typing import TextIO
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from stream.log_limits import RepeatsLeftOut, tell_left_out
 from stream.printable import MAX_CHARS, printable, printable_lines
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 0.8, 1.0, 2.5, 5.0, 10.0)
-#: Clients that tell at level info of every connection they make.
+#: Clients that tell at level info of every connection they make, and then of every one that fails.
 _CHATTY = ("aiokafka", "kafka")
 #: Fields in which line breaks are ours.
 _OF_SEVERAL_LINES = ("exception", "stack", "stack_info")
@@ -144,7 +145,8 @@ def configure_logging(level: str, form: str, to: TextIO | None = None) -> None:
     """Send structlog's and the standard library's lines to *to* (stderr), one line an entry.
 
     Whatever is logged comes out printable and bounded: a name that a producer chose can neither
-    forge an entry, nor move a terminal's cursor, nor fill the disk.
+    forge an entry, nor move a terminal's cursor, nor fill the disk. A client that says the same
+    again and again is written every few seconds, with ``n_left_out``; at level debug, always.
 
     Args:
         level: The least that is written: debug, info, warning or error.
@@ -165,11 +167,13 @@ def configure_logging(level: str, form: str, to: TextIO | None = None) -> None:
     handler = logging.StreamHandler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared, processors=_rendering(form, colors=stream.isatty())
+            foreign_pre_chain=[*shared, tell_left_out],
+            processors=_rendering(form, colors=stream.isatty()),
         )
     )
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     if level != "debug":
+        handler.addFilter(RepeatsLeftOut(_CHATTY))
         for client in _CHATTY:
             logging.getLogger(client).setLevel(logging.WARNING)
 
