@@ -120,6 +120,31 @@ def workers(
     raise typer.Exit(run_bench_workers(report=report, workers=counts, events=events, runs=runs))
 
 
+@app.command("faults")
+def faults(
+    report: Report = None,
+    broker: Annotated[Broker, typer.Option(help="Apache Kafka only: it takes a cluster.")] = (
+        Broker.KAFKA
+    ),
+    minutes: Annotated[float, typer.Option(min=0.5, max=240, help="Of faults.")] = 40,
+    rate: Annotated[float, typer.Option(min=20, max=5000, help="Events a second.")] = 150,
+    kinds: Annotated[str, typer.Option(help="Comma-separated names.")] = "all",
+    workers: Annotated[int, typer.Option(min=2, max=4, help="To begin with.")] = 2,
+    seed: Annotated[int, typer.Option(help="Of the faults' order and of the load.")] = 1,
+    exactly_once: Annotated[
+        bool, typer.Option("--exactly-once", help="Workers use transactions; no repeats.")
+    ] = False,
+) -> None:
+    """Do faults of every part to a system under load, and look for what was lost or came twice."""
+    from stream.bench.faults.report import Asked
+    from stream.bench.faults.run import run_bench_faults
+
+    if broker is not Broker.KAFKA:
+        raise typer.BadParameter("kafka: three nodes are started", param_hint="--broker")
+    asked = Asked(minutes, rate, seed, exactly_once=exactly_once, n_workers=workers)
+    raise typer.Exit(run_bench_faults(report=report, asked=asked, kinds=kinds))
+
+
 def _counts(listed: str, option: str) -> tuple[int, ...]:
     counts = tuple(int(each) for each in listed.split(",") if each.isdecimal())
     if not counts or len(counts) != listed.count(",") + 1 or min(counts) < 1:

@@ -243,6 +243,10 @@ class Books:
                     place = f"{ORDERS.name}[{partition}]@{offset}"
                     yield f"line {line} of {place}, epoch {epoch}"
 
+    def ends(self, topic: str) -> dict[int, int]:
+        """Return the next offset of each partition of an input topic."""
+        return {at[1]: len(book) for at, book in self.partitions.items() if at[0] == topic}
+
     def n_unread(self) -> int:
         """Return how many outputs wait for the load to hear of what they answer."""
         return sum(map(len, self._early.values()))
