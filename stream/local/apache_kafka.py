@@ -1,12 +1,16 @@
-"""Apache Kafka itself: one KRaft node, from the jars that Maven copies and the system's Java.
+"""Apache Kafka itself: a KRaft node, from the jars that Maven copies and the system's Java.
 
-For the tests and the benchmarks; ``apache_kafka_pom.xml`` holds the version.
+For the tests and the benchmarks; ``apache_kafka_pom.xml`` holds the version. Three of them make a
+cluster: ``kafka_cluster.py``.
 """
 
 from __future__ import annotations
 
+import os
 import re
+import resource
 import shutil
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -14,6 +18,7 @@ from pathlib import Path
 from stream.errors import LocalPartMissing, Misconfigured
 from stream.kafka.administration import list_topics
 from stream.local.children import Child, free_port
+from stream.local.kafka_properties import Membership, Wiring, properties
 from stream.local.local_broker import LocalBroker
 
 POM = Path(__file__).with_name("apache_kafka_pom.xml")
@@ -23,74 +28,125 @@ CLUSTER_ID = "c3RvcmVzdHJlYW0tLTAwMQ"
 
 #: It runs for minutes: the second compiler would take two fifths of a core for most of them.
 _JVM_OPTIONS = (
-    "-Xmx768m",
     "-XX:TieredStopAtLevel=1",
     "-Djava.net.preferIPv4Stack=true",
     "-Dlog4j2.level=WARN",
 )
 
-_PROPERTIES = """\
-node.id=1
-process.roles=broker,controller
-controller.quorum.voters=1@127.0.0.1:{controller}
-controller.listener.names=CONTROLLER
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
-log.dirs={folder}/data
-offsets.topic.replication.factor=1
-offsets.topic.num.partitions=4
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
-transaction.state.log.num.partitions=4
-group.initial.rebalance.delay.ms=0
-group.min.session.timeout.ms=2000
-auto.create.topics.enable=false
-"""
-
 
 class ApacheKafka(LocalBroker):
-    """One broker of Apache Kafka; what it holds is gone when its folder is, not when it stops."""
+    """One node of Apache Kafka; what it holds is gone when its folder is, not when it stops.
+
+    It may be started again after it ended, however it did, and takes the port it had.
+    """
 
     NAME = "Apache Kafka"
 
-    def __init__(self, folder: Path, jars: Path) -> None:
-        """Prepare a broker that keeps its data in *folder* as well."""
+    def __init__(
+        self,
+        folder: Path,
+        jars: Path,
+        *,
+        membership: Membership | None = None,
+        wiring: Wiring | None = None,
+        heap_mb: int = 768,
+    ) -> None:
+        """Prepare a node that keeps its data in *folder* as well; alone without a *membership*."""
         super().__init__(folder)
-        self._java = [_tool("java"), *_JVM_OPTIONS, "-cp", f"{jars}/*"]
+        self._membership = membership or Membership(1, {1: free_port()})
+        self._wiring = wiring
+        self._java = [_tool("java"), f"-Xmx{heap_mb}m", *_JVM_OPTIONS, "-cp", f"{jars}/*"]
+        self._is_frozen = False
+
+    @property
+    def started(self) -> bool:
+        """Whether it ever was; it may have ended since."""
+        return self._child is not None
+
+    @property
+    def answering(self) -> bool:
+        """Whether it runs and is not frozen; it may still be starting."""
+        return self._child is not None and self._child.alive and not self._is_frozen
 
     def start(self, timeout_s: float = 60.0, *, port: int | None = None) -> None:
-        """Start it on *port*, or on a free one, and return once it answers.
+        """Start it on *port*, or where it was before, or on a free one; return once it answers.
 
         Raises:
             LocalPartMissing: It ended, or gave no answer in time.
         """
-        self._port = port or free_port()
-        properties = self._prepared()
-        log = self._folder / "kafka.log"
-        command = [*self._java, "kafka.Kafka", str(properties)]
-        self._child = Child("Apache Kafka", command, log_path=log)
+        self.launch(port=port)
+        self.wait_answering(timeout_s)
+
+    def launch(self, *, port: int | None = None) -> None:
+        """Start it as :meth:`start` does, and do not wait: in a cluster it needs the others."""
+        self._port = port or self._port or free_port()
+        self._is_frozen = False
+        command = [*self._java, "kafka.Kafka", str(self._prepared())]
+        self._child = Child(self.NAME, command, log_path=self._folder / "kafka.log")
+
+    def wait_answering(self, timeout_s: float) -> None:
+        """Return once it answers.
+
+        Raises:
+            LocalPartMissing: It ended, or gave no answer in time.
+        """
         deadline = time.monotonic() + timeout_s
         while not self._answers():
-            if self._child.ends_within(_POLL_S) or time.monotonic() > deadline:
-                raise LocalPartMissing(f"Apache Kafka does not answer:\n{self._child.tail()}")
+            if self.child.ends_within(_POLL_S) or time.monotonic() > deadline:
+                raise LocalPartMissing(f"{self.NAME} does not answer:\n{self.child.tail()}")
+
+    def terminate(self) -> None:
+        """Ask it to end, and do not wait."""
+        self.thaw()
+        if self.child.alive:
+            os.kill(self.child.pid, signal.SIGTERM)
 
     def stop(self, timeout_s: float = 10.0) -> None:
         """End it; a second call does nothing."""
         if self._child is not None:
+            self.thaw()
             self._child.stop(timeout_s)
+
+    # -- faults
+
+    def kill(self) -> None:
+        """``kill -9``: nothing is flushed, nobody is told."""
+        self.child.kill()
+
+    def freeze(self) -> None:
+        """Stop it where it stands: its connections stay open and nothing is answered."""
+        os.kill(self.child.pid, signal.SIGSTOP)
+        self._is_frozen = True
+
+    def thaw(self) -> None:
+        """Let it go on after :meth:`freeze`."""
+        if self._is_frozen and self.child.alive:
+            os.kill(self.child.pid, signal.SIGCONT)
+        self._is_frozen = False
+
+    def fill_disk(self) -> None:
+        """Let it write no more, as where its disk is full: it halts at the next append.
+
+        The kernel refuses with EFBIG instead of ENOSPC, its own log file included. The next start
+        has the limits of this process again.
+        """
+        _, hard = resource.prlimit(self.child.pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(self.child.pid, resource.RLIMIT_FSIZE, (0, hard))
+
+    # -- its start
 
     def _prepared(self) -> Path:
         """Write its settings, format its storage the first time, and return the settings' file."""
-        properties = self._folder / "server.properties"
-        properties.write_text(
-            _PROPERTIES.format(port=self._port, controller=free_port(), folder=self._folder)
+        self._folder.mkdir(parents=True, exist_ok=True)
+        data, settings = self._folder / "data", self._folder / "server.properties"
+        settings.write_text(
+            properties(self._membership, port=self._port, data=data, wiring=self._wiring)
         )
-        if not (self._folder / "data" / "meta.properties").exists():
+        if not (data / "meta.properties").exists():
             storage_tool = ["kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c"]
-            command = [*self._java, *storage_tool, str(properties)]
+            command = [*self._java, *storage_tool, str(settings)]
             subprocess.run(command, check=True, capture_output=True)
-        return properties
+        return settings
 
     def _answers(self) -> bool:
         try:
