@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import tempfile
 import time
@@ -38,6 +39,7 @@ def run_bench_faults(*, report: Path | None, asked: Asked, kinds: str) -> int:
     console = Console(highlight=False)
     chosen = chosen_kinds(kinds)
     logs = _logs_beside(report)
+    _quieten_clients(logs)
     run = _run(console, logs, asked, chosen)
     console.print(table(run))
     if report is not None:
@@ -74,7 +76,7 @@ def _run(console: Console, logs: Path, asked: Asked, kinds: Mapping[str, Kind]) 
         began_s, done = time.monotonic(), []
         for each in rounds(here, kinds, seconds=60 * asked.minutes):
             done.append(each)
-            console.print(_progress(here, each, time.monotonic() - began_s), markup=False)
+            console.print(_progress(here, each, time.monotonic() - began_s), soft_wrap=True)
         seconds = time.monotonic() - began_s
         settle(here, exactly_once=asked.exactly_once)
         verdict, said, n_sent = here.traffic.ask(_judged)
@@ -93,6 +95,14 @@ def _progress(here: Scene, done: Round, seconds: float) -> str:
         f"{seconds:6,.0f} s  {n_sent:,} sent, {said.answers:,} answers, {repeats:,} repeats, "
         f"{said.dead_letters:,} dead letters  {done}"
     )
+
+
+def _quieten_clients(logs: Path) -> None:
+    """Let our own Kafka clients complain to a file: brokers are away again and again."""
+    for name in ("aiokafka", "kafka"):
+        log = logging.getLogger(name)
+        log.addHandler(logging.FileHandler(logs / f"bench-{name}.log"))
+        log.propagate = False
 
 
 def _logs_beside(report: Path | None) -> Path:
