@@ -14,17 +14,6 @@ Value = TypeVar("Value")
 Tensors = Mapping[str, NDArray[Any]]
 
 
-class Publisher(Protocol):
-    """Publishes records and returns when the broker has confirmed all of them."""
-
-    async def publish(self, records: Sequence[OutRecord]) -> None:
-        """Publish *records*; their order is kept per partition, also between calls.
-
-        Raises:
-            PublishFailed: At least one record was not confirmed.
-        """
-
-
 class Inference(Protocol):
     """Answers rows with a pinned version of a model."""
 
@@ -53,8 +42,37 @@ class States(Protocol[Value]):
             PartitionRevoked: The partition is no longer ours.
         """
 
+    def collect(self, records: Sequence[OutRecord]) -> None:
+        """Keep *records* for the transaction that makes this state durable, exactly once.
+
+        Raises:
+            PartitionRevoked: The partition is no longer ours.
+        """
+
     async def flush(self) -> None:
-        """Return once all that was put before is confirmed in the changelog."""
+        """Return once all that was put before is confirmed in the changelog.
+
+        Exactly once it returns at once: a transaction takes what was put.
+        """
+
+
+#: Records to publish, by the state whose partition's records caused them.
+Effects = Mapping[States[Any], Sequence[OutRecord]]
+
+
+class Publisher(Protocol):
+    """Publishes what records caused."""
+
+    async def publish(self, effects: Effects) -> None:
+        """Publish *effects*; their order is kept per partition, also between calls.
+
+        Returns when the broker has confirmed all of them; exactly once, it keeps them without a
+        pause for the transaction that makes their state durable.
+
+        Raises:
+            PartitionRevoked: Exactly once, a partition is no longer ours.
+            PublishFailed: At least one record was not confirmed.
+        """
 
 
 class OwnedStates(Protocol[Value]):

@@ -96,6 +96,12 @@ class Settings(BaseSettings):
         256 * KIB, ge=2 * KIB, description="a dead letter: key, value and headers together"
     )
     idempotent: bool = Field(False, description="idempotent producer; not on the embedded broker")
+    exactly_once: bool = Field(
+        False, description="one transaction a micro-batch; not on the embedded broker"
+    )
+    transaction_timeout_s: float = Field(
+        30, ge=1, le=600, description="until an open transaction is aborted; exactly once"
+    )
     producer_batch_bytes: int = Field(
         512 * KIB, ge=256 * KIB, description="largest produced batch, and so the largest record"
     )
@@ -221,6 +227,9 @@ RULES: Mapping[Rule, Callable[[Settings], bool]] = {
         ("broker_request_timeout_s", "delivery_timeout_s"),
         "a delivery timeout of at least one request",
     ): lambda s: s.broker_request_timeout_s <= s.delivery_timeout_s,
+    Rule(
+        ("transaction_timeout_s", "watchdog_s"), "a watchdog more patient than one transaction"
+    ): lambda s: not s.exactly_once or s.transaction_timeout_s < s.watchdog_s,
     Rule(
         ("max_dead_letter_bytes", "producer_batch_bytes"),
         f"a dead letter at least {BATCH_OVERHEAD_BYTES} bytes smaller than a produced batch",

@@ -110,6 +110,9 @@ class Telemetry:
         self.publish_seconds = self._histogram(
             "stream_publish_seconds", "From handing records over to their confirmation"
         )
+        self.transaction_seconds = self._histogram(
+            "stream_transaction_seconds", "Exactly once: from the last effect to the commit"
+        )
         self.answer_seconds = self._histogram(
             "stream_answer_seconds",
             "From append to confirmed answer, of the visitor who waited longest in a micro-batch",

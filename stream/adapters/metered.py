@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from stream.errors import InferenceError
+from stream.kafka.producer import Publisher
 from stream.kafka.records import OutRecord
 from stream.model_specs import ModelSpec
-from stream.ports import Inference, Publisher, Tensors
+from stream.ports import Inference, Tensors
 from stream.telemetry import Telemetry
 
 

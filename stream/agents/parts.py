@@ -14,6 +14,7 @@ from stream.kafka.probation import Probation
 from stream.kafka.producer import BulkProducer
 from stream.kafka.reader import TopicReader
 from stream.kafka.store import StateStore
+from stream.kafka.transactions import Transactions
 from stream.kafka.vigil import Vigil
 from stream.pipeline.batcher import Batcher
 from stream.pipeline.quarantine import Quarantine
@@ -40,6 +41,7 @@ class Parts:
     Attributes:
         models: The connection to the model server; None where inference is off.
         serving: Finds the model versions; None where inference is off.
+        transactions: Commit what records caused with their offsets; None: at least once.
         notes: What the owners before left about what is assigned.
         probation: What follows from them.
         rounds: What is done because time passes.
@@ -58,6 +60,7 @@ class Parts:
     stock: StockPipeline
     batchers: dict[str, Batcher[Any, Any]]
     settling: Settling
+    transactions: Transactions | None
     notes: StateStore[Note]
     probation: Probation
     quarantine: Quarantine

@@ -19,6 +19,8 @@ log = structlog.get_logger(__name__)
 
 def own_nothing(parts: Parts) -> None:
     """Drop all state, so that no batch is folded into state that is not whole."""
+    if parts.transactions is not None:
+        parts.transactions.disown()
     parts.probation.forget()
     for store in (parts.sessions, parts.products, parts.notes):
         _drop(store)
@@ -32,8 +34,11 @@ async def recover_all(parts: Parts, assigned: set[TP], *, overtaken: Callable[[]
 
     Raises:
         PartitionRevoked: It was overtaken.
+        PublishFailed: Exactly once, the owners before cannot be fenced.
         RecoveryFailed: A changelog could not be read to its end.
     """
+    if parts.transactions is not None:
+        await parts.transactions.own(assigned)
     sessions, products = _numbers(assigned, EVENTS.name), _numbers(assigned, STOCK_LEVELS.name)
     await _recover(parts, parts.sessions, sessions, overtaken)
     await _recover(parts, parts.products, products, overtaken)

@@ -46,7 +46,7 @@ class WorkerApp(BatchApp):
         self._watchdog = Watchdog(parts.settings.watchdog_s)
         self._tasks: set[asyncio.Future[None]] = set()
         self._failure: BaseException | None = None
-        self.probation = parts.probation
+        self.probation, self.transactions = parts.probation, parts.transactions
         recommend, stock = parts.recommend.accept, parts.stock.accept
         listen(self, "recommend", VISITOR_TOPICS, accept=recommend, on_failure=self.fail)
         listen(self, "watch_stock", PRODUCT_TOPICS, accept=stock, on_failure=self.fail)
@@ -114,6 +114,8 @@ class WorkerApp(BatchApp):
             await batcher.stop()
         await parts.settling.stop()
         await parts.shelf_reader.stop()
+        if parts.transactions is not None:
+            await parts.transactions.stop()
         await parts.producer.stop()
         if parts.models is not None:
             await parts.models.stop()
@@ -170,6 +172,8 @@ class WorkerApp(BatchApp):
             await self.parts.vigil.keep()
         except SessionExpired:
             self.parts.producer.abort()
+            if self.parts.transactions is not None:
+                self.parts.transactions.disown()
             raise
 
     async def _look_after(self) -> None:

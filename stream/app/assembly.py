@@ -33,6 +33,7 @@ def parts_of(app: WorkerApp, settings: Settings) -> Parts:
         stock=stories.stock,
         batchers={RECOMMENDER.name: stories.answers, FORECASTER.name: stories.alerts},
         settling=broker.settling,
+        transactions=broker.transactions,
         notes=broker.notes,
         probation=stories.probation,
         quarantine=stories.quarantine,

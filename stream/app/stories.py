@@ -75,7 +75,8 @@ class Stories:
 
     @cached_property
     def quarantine(self) -> Quarantine:
-        return Quarantine(self._broker.publisher, self._reader, self._telemetry)
+        broker, telemetry = self._broker, self._telemetry
+        return Quarantine(broker.publisher, broker.stores, self._reader, telemetry=telemetry)
 
     @cached_property
     def probation(self) -> Probation:

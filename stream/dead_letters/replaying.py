@@ -9,9 +9,9 @@ from hashlib import blake2b
 from typing import NamedTuple
 
 from stream.kafka.outbox import largest
+from stream.kafka.producer import Publisher
 from stream.kafka.records import OutRecord, Place
 from stream.letters import Letter, Source, original, remembering
-from stream.ports import Publisher
 from stream.topics import REPLAYS
 
 #: Why a letter is not sent, in the report's words.

@@ -14,6 +14,7 @@ from faust.types.settings import Settings
 from stream.errors import Misconfigured
 
 from .probation import Probation
+from .transactions import Transactions
 
 #: The last commit of a rebalance or a stop gets this long, after the drain.
 LAST_COMMIT_S = 1.5
@@ -73,9 +74,12 @@ class BatchApp(faust.App):  # type: ignore[misc]  # mypy does not follow Faust
         epochs_of: Asked for the epochs of the subscribed topics before each first fetch of an
             assignment; what it raises stops the worker.
         probation: Knows what the owners before did not survive; None: nobody asks.
+        transactions: Commit offsets with what the records caused; None: offsets alone, at least
+            once.
     """
 
     probation: Probation | None = None
+    transactions: Transactions | None = None
 
     def __init__(
         self,

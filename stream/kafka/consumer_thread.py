@@ -1,4 +1,4 @@
-"""The thread in which aiokafka runs, as Faust's driver has it but for three things."""
+"""The thread in which aiokafka runs, as Faust's driver has it but for four things."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .tolerant import read_tolerantly
 class BatchConsumerThread(AIOKafkaConsumerThread):  # type: ignore[misc]  # mypy skips Faust
     """Always assigns by Faust's co-partitioning assignor, fetches soon, commits all or nothing.
 
-    The driver falls back to round robin without tables and standbys, and waits 1.5 s for a fetch.
+    And it leaves out what was never committed, whoever published it. The driver falls back to round robin without tables and standbys, and waits 1.5 s for a fetch.
     """
 
     app: BatchApp
@@ -45,6 +45,7 @@ class BatchConsumerThread(AIOKafkaConsumerThread):  # type: ignore[misc]  # mypy
             fetch_max_wait_ms=batching.fetch_wait_ms,
             request_timeout_ms=int(conf.broker_request_timeout * 1000),
             check_crcs=conf.broker_check_crcs,
+            isolation_level="read_committed",
             session_timeout_ms=int(conf.broker_session_timeout * 1000),
             rebalance_timeout_ms=int(conf.broker_rebalance_timeout * 1000),
             heartbeat_interval_ms=int(conf.broker_heartbeat_interval * 1000),

@@ -98,6 +98,7 @@ class TopicReader:
             group_id=None,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
+            isolation_level="read_committed",
             fetch_max_wait_ms=_POLL_MS,
             metadata_max_age_ms=_METADATA_MAX_AGE_MS,
         )

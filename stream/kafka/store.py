@@ -7,7 +7,7 @@ written, each once, however often it was put; so a value becomes bytes once per 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import Generic, NamedTuple, TypeVar
 
@@ -34,7 +34,7 @@ class StatePartition(Generic[Value]):
     """The state of one partition, and which of it the changelog does not have yet."""
 
     def __init__(
-        self, changelog: str, partition: int, publisher: Publisher, form: Form[Value]
+        self, changelog: str, partition: int, publisher: Publisher | None, form: Form[Value]
     ) -> None:
         self.partition = partition
         self._changelog = changelog
@@ -44,6 +44,7 @@ class StatePartition(Generic[Value]):
         #: Has every dirty key's value; the others may be read from their bytes as well.
         self._open: dict[bytes, Value] = {}
         self._dirty: set[bytes] = set()
+        self._collected: list[OutRecord] = []
         self._dropped = False
         self._writer: asyncio.Task[None] | None = None
         self._current: asyncio.Future[None] | None = None
@@ -88,6 +89,7 @@ class StatePartition(Generic[Value]):
     async def flush(self) -> None:
         """Return once everything put before this call is confirmed in the changelog.
 
+        At once without a publisher: then :meth:`take` is called before the offsets are committed.
         Calls during a write share the next one. After a failure the keys stay dirty, and the next
         call tries again.
 
@@ -96,12 +98,39 @@ class StatePartition(Generic[Value]):
             PublishFailed: The write that had these puts was not confirmed.
         """
         self._check_owned()
+        if self._publisher is None:
+            return
         outcome = self._current
         if self._dirty:
             outcome = self._next = self._next or _outcome()
-            self._writer = self._writer or asyncio.create_task(self._write())
+            self._writer = self._writer or asyncio.create_task(self._write(self._publisher))
         if outcome is not None:
             await asyncio.shield(outcome)
+
+    def collect(self, records: Sequence[OutRecord]) -> None:
+        """Keep *records*, which this partition's records caused, until they are taken.
+
+        Raises:
+            PartitionRevoked: The partition was dropped.
+        """
+        self._check_owned()
+        self._collected += records
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether there is nothing to take."""
+        return not self._dirty and not self._collected
+
+    def take(self) -> list[OutRecord]:
+        """Return what was collected and all that the changelog does not have; it counts as written.
+
+        Raises:
+            PartitionRevoked: The partition was dropped.
+        """
+        self._check_owned()
+        collected, self._collected = self._collected, []
+        keys, self._dirty = self._dirty, set()
+        return [*collected, *self._changes(keys)]
 
     def drop(self) -> None:
         """Forget everything; whoever waits for a flush gets ``PartitionRevoked``."""
@@ -109,34 +138,38 @@ class StatePartition(Generic[Value]):
         self._stored.clear()
         self._open.clear()
         self._dirty.clear()
+        self._collected.clear()
         if self._writer is not None:
             self._writer.cancel()
         for outcome in (self._current, self._next):
             if outcome is not None and not outcome.done():
                 outcome.set_exception(self._revoked())
 
-    async def _write(self) -> None:
+    async def _write(self, publisher: Publisher) -> None:
         """Write until no flush waits: one write at a time, each of all that is dirty by then."""
         try:
             while self._next is not None:
                 self._current, self._next = self._next, None
-                await self._write_dirty(self._current)
+                await self._write_dirty(self._current, publisher)
                 self._current = None
         finally:
             self._writer = None
 
-    async def _write_dirty(self, outcome: asyncio.Future[None]) -> None:
+    async def _write_dirty(self, outcome: asyncio.Future[None], publisher: Publisher) -> None:
         keys, self._dirty = self._dirty, set()
-        topic, partition = self._changelog, self.partition
         try:
-            records = [OutRecord(topic, partition, key, self._written(key)) for key in keys]
-            self._close_some()
-            await self._publisher.publish(records)
+            await publisher.publish(self._changes(keys))
         except Exception as error:  # noqa: BLE001 - whatever it is, those who wait must hear of it
             self._dirty |= keys
             outcome.set_exception(error)
         else:
             outcome.set_result(None)
+
+    def _changes(self, keys: set[bytes]) -> list[OutRecord]:
+        topic, partition = self._changelog, self.partition
+        records = [OutRecord(topic, partition, key, self._written(key)) for key in keys]
+        self._close_some()
+        return records
 
     def _written(self, key: bytes) -> bytes | None:
         """Return the bytes of *key*, None of a deleted one; a write that failed made them before."""
@@ -162,7 +195,8 @@ class StatePartition(Generic[Value]):
 class StateStore(Generic[Value]):
     """The partitions of one changelog that this worker owns."""
 
-    def __init__(self, changelog: str, publisher: Publisher, form: Form[Value]) -> None:
+    def __init__(self, changelog: str, publisher: Publisher | None, form: Form[Value]) -> None:
+        """Own nothing; without a *publisher* a transaction takes what was put, see ``take``."""
         self.changelog = changelog
         self._publisher = publisher
         self._form = form

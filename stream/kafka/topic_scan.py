@@ -74,6 +74,7 @@ class TopicScan:
             group_id=None,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
+            isolation_level="read_committed",
             fetch_max_wait_ms=_POLL_MS,
         )
         try:

@@ -138,12 +138,25 @@ class OffsetTracker:
         return partition.n_records if partition else 0
 
     @property
+    def assigned(self) -> frozenset[TP]:
+        """The partitions of this generation."""
+        return frozenset(self._partitions)
+
+    def uncommitted(self) -> set[TP]:
+        """Return the partitions with a batch that is open, or completed and not committed."""
+        return {tp for tp in self._partitions if self.n_held(tp)} | self.committable().keys()
+
+    @property
     def n_begun(self) -> int:
         """Batches an agent took and did not complete: those that a drain waits for."""
+        return self.n_begun_of(self._partitions)
+
+    def n_begun_of(self, tps: Iterable[TP]) -> int:
+        """Return how many batches of *tps* an agent took and did not complete."""
         return sum(
             chunk.begun and not chunk.done
-            for partition in self._partitions.values()
-            for chunk in partition.chunks.values()
+            for tp in tps
+            for chunk in self._partitions[tp].chunks.values()
         )
 
     def oldest_open_s(self) -> float:

@@ -12,9 +12,9 @@ from faust.types import TP
 
 from stream.errors import PartitionRevoked
 
-from .consumer import BatchConsumer
 from .probation import Probation
 from .records import InRecord, RecordBatch
+from .transactional_consumer import TransactionalConsumer
 
 #: How long one suspicious partition is waited for before another gets its turn.
 _TURN_S = 0.1
@@ -22,7 +22,7 @@ _TURN_S = 0.1
 _TAKE_BACK_S = 0.5
 
 
-class WaryConsumer(BatchConsumer):
+class WaryConsumer(TransactionalConsumer):
     """Notes what is begun before it is handed out, and sets aside what must not be.
 
     While a partition is under suspicion nothing is in flight but one small chunk of it: if the
@@ -88,6 +88,7 @@ class WaryConsumer(BatchConsumer):
         records = await super()._records(tps, patience_s)
         if self.app.probation is None or not records or not self.flow_active:
             return records
+        self._unopened = {TP(*tp) for tp in records}
         try:
             await self.app.probation.begin({TP(*tp): chunk for tp, chunk in records.items()})
         except BaseException as error:

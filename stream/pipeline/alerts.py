@@ -7,7 +7,7 @@ revision; one that dies before publishing has not forgotten anything.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -76,7 +76,7 @@ def row_of(product_id: str, states: States[Product], *tickets: Ticket) -> Row[Co
     Two partitions know a product that a producer spread over them: two shelves, two questions.
     """
     concern = Concern(product_id, states)
-    return Row(b"%d/%s" % (states.partition, concern.key), concern, tickets)
+    return Row((states.partition, concern.key), concern, tickets)
 
 
 AlertBatcher: TypeAlias = Batcher[Concern, Outlook]
@@ -151,16 +151,12 @@ class Alerts:
     async def _publish(self, changes: Sequence[Change]) -> None:
         if not changes:
             return
-        records = [
-            OutRecord(
-                STOCK_ALERTS.name,
-                partition_for(change.key, self._n_partitions),
-                change.key,
-                encode(change.alert),
-            )
-            for change in changes
-        ]
-        await self._publisher.publish(records)
+        effects: defaultdict[States[Product], list[OutRecord]] = defaultdict(list)
+        for change in changes:
+            partition = partition_for(change.key, self._n_partitions)
+            record = OutRecord(STOCK_ALERTS.name, partition, change.key, encode(change.alert))
+            effects[change.states].append(record)
+        await self._publisher.publish(effects)
         published = Counter((change.alert.kind, change.alert.status) for change in changes)
         for labels, n_alerts in published.items():
             self._telemetry.alerts.labels(*labels).inc(n_alerts)

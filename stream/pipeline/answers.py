@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Sequence
 from typing import TypeAlias
 
@@ -19,7 +19,7 @@ from stream.pipeline.intake import Reader, partition_for
 from stream.pipeline.proposals import Candidates, Proposals, Proposer
 from stream.pipeline.shelf import Shelf
 from stream.pipeline.visits import Visit
-from stream.ports import Clock, Publisher
+from stream.ports import Clock, Effects, Publisher, States
 from stream.telemetry import Telemetry
 from stream.topics import RECOMMENDATIONS
 
@@ -62,26 +62,27 @@ class Answers:
     async def answer(self, rows: Sequence[Row[Visit]], scores: Proposals) -> Awaitable[None]:
         """Decide each row and hand all answers to the publisher, in the order of the rows."""
         now_ms, n_partitions, topic = self._clock(), self._n_partitions, RECOMMENDATIONS.name
-        records: list[OutRecord] = []
+        effects: defaultdict[States[Session], list[OutRecord]] = defaultdict(list)
         told: list[tuple[str, bool]] = []
         for i, row in enumerate(rows):
+            visit = row.payload
             if i in scores.refused:
-                records += self._refused(row.payload, scores.refused[i])
+                effects[visit.states] += self._refused(visit, scores.refused[i])
                 continue
-            answer, key = self._decide(row.payload, i, scores, now_ms), row.key
+            answer, (_, key) = self._decide(visit, i, scores, now_ms), row.key
             told.append((answer.strategy, answer.degraded))
-            value = self._encode(answer)
-            records.append(OutRecord(topic, partition_for(key, n_partitions), key, value))
+            record = OutRecord(topic, partition_for(key, n_partitions), key, self._encode(answer))
+            effects[visit.states].append(record)
         oldest_ms = min([row.payload.records[-1][1].timestamp for row in rows])
-        return asyncio.ensure_future(self._publish(records, Counter(told), oldest_ms))
+        return asyncio.ensure_future(self._publish(effects, Counter(told), oldest_ms))
 
     async def _publish(
         self,
-        records: Sequence[OutRecord],
+        effects: Effects,
         published: Counter[tuple[str, bool]],
         appended_ms: int,
     ) -> None:
-        await self._publisher.publish(records)
+        await self._publisher.publish(effects)
         for (strategy, degraded), n_answers in published.items():
             labels = strategy, str(degraded).lower()
             self._telemetry.recommendations.labels(*labels).inc(n_answers)

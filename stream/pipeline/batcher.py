@@ -23,9 +23,14 @@ Scores = TypeVar("Scores")
 
 
 class Row(Struct, Generic[Payload], eq=False):
-    """One question to the model, and the record batches that wait for its answer."""
+    """One question to the model, and the record batches that wait for its answer.
 
-    key: bytes
+    Attributes:
+        key: The number of the state's partition, and the key under which it knows what is asked
+            about. Two partitions know a visitor whom a producer spread over them: two questions.
+    """
+
+    key: tuple[int, bytes]
     payload: Payload
     tickets: tuple[Ticket, ...] = ()
 
@@ -74,7 +79,7 @@ class Batcher(Generic[Payload, Scores]):
         self._on_failure = on_failure
         self._waiting: deque[Row[Payload]] = deque()
         # Those a newer row may join; without merging there are none.
-        self._by_key: dict[bytes, Row[Payload]] = {}
+        self._by_key: dict[tuple[int, bytes], Row[Payload]] = {}
         self._n_scoring = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._last_turn: asyncio.Future[None] | None = None

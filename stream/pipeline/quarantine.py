@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import structlog
 
 from stream.errors import InvalidInput, Quarantined, Skipped
 from stream.kafka.notes import SetAside
 from stream.kafka.records import InRecord
 from stream.pipeline.intake import Reader
-from stream.ports import Publisher
+from stream.ports import OwnedStates, Publisher
 from stream.telemetry import Telemetry
 from stream.topics import dead_letter_name
 
@@ -18,8 +21,17 @@ log = structlog.get_logger(__name__)
 class Quarantine:
     """Publishes the dead letters of records that nobody is to process, and remembers the last."""
 
-    def __init__(self, publisher: Publisher, reader: Reader, telemetry: Telemetry) -> None:
+    def __init__(
+        self,
+        publisher: Publisher,
+        stores: Mapping[str, OwnedStates[Any]],
+        reader: Reader,
+        *,
+        telemetry: Telemetry,
+    ) -> None:
+        """Publish by *publisher*; *stores* are where the records of each topic leave their state."""
         self._publisher = publisher
+        self._stores = stores
         self._reader = reader
         self._telemetry = telemetry
         self._n_records = 0
@@ -38,11 +50,12 @@ class Quarantine:
         """Return when the dead letter of *record* is confirmed.
 
         Raises:
+            PartitionRevoked: The partition is no longer ours.
             PublishFailed: It is not; the record is read again.
         """
         error = _error_of(verdict)
         letter = self._reader.dead_letter(topic, partition, record, error)
-        await self._publisher.publish([letter])
+        await self._publisher.publish({self._stores[topic][partition]: [letter]})
         self._n_records += 1
         self._last = f"{topic}[{partition}]@{record.offset}"
         self._telemetry.quarantined.labels(topic, verdict.reason).inc()

@@ -29,7 +29,7 @@ from stream.pipeline.intake import Intake, Reader, partition_for
 from stream.pipeline.settling import Settling
 from stream.pipeline.tickets import Ticket
 from stream.pipeline.visits import Visit
-from stream.ports import OwnedStates
+from stream.ports import OwnedStates, States
 from stream.telemetry import Telemetry
 from stream.topics import EVENTS, ORDERS, STOCK_MOVEMENTS
 
@@ -93,20 +93,28 @@ class RecommendPipeline:
         for visitor_id, facts in intake.events.items():
             key = visitor_id.encode()
             before = states.get(key) or _NEW
-            after, visits, n_again = self._fold(batch, visitor_id, facts, before=before)
+            after, visits, n_again = self._fold(
+                batch, states, visitor_id, facts=facts, before=before
+            )
             if after is not before:
                 states.put(key, after)
             n_repeats += n_again
             if batch.topic == ORDERS.name:
                 movements += _movements(batch, after, facts)
-            rows += [Row(key, visit, tickets) for visit in visits]
+            rows += [Row((batch.partition, key), visit, tickets) for visit in visits]
         self._batcher.add(*rows)
         if n_repeats:
             self._telemetry.repeats.labels(batch.topic).inc(n_repeats)
         self._settling.settle([*intake.dead, *self._published(movements)], states, ticket)
 
     def _fold(
-        self, batch: RecordBatch, visitor_id: str, facts: Sequence[Fact], *, before: Session
+        self,
+        batch: RecordBatch,
+        states: States[Session],
+        visitor_id: str,
+        *,
+        facts: Sequence[Fact],
+        before: Session,
     ) -> tuple[Session, list[Visit], int]:
         """Return the session after *facts*, the visits owed an answer, and how many were repeats.
 
@@ -123,13 +131,14 @@ class RecommendPipeline:
             if not is_answered(event) or is_history(record):
                 continue
             if not self._conflate:
-                visits.append(Visit(visitor_id, session, ((place, record),), event.simulated))
+                answered = ((place, record),)
+                visits.append(Visit(states, visitor_id, session, answered, event.simulated))
             else:
                 owed.append(record)
                 simulated = simulated or event.simulated
         if owed:
             records = tuple([(place, record) for record in owed])
-            visits.append(Visit(visitor_id, session, records, simulated))
+            visits.append(Visit(states, visitor_id, session, records, simulated))
         return session, visits, n_repeats
 
     def _published(self, movements: list[Moved]) -> Iterator[OutRecord]:

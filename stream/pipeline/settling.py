@@ -10,7 +10,7 @@ from typing import Any
 from stream.errors import PartitionRevoked
 from stream.kafka.records import OutRecord
 from stream.pipeline.tickets import Ticket
-from stream.ports import Publisher, States
+from stream.ports import Effects, Publisher, States
 
 
 class Settling:
@@ -34,13 +34,13 @@ class Settling:
         ticket.last = partial(self._finish, states, ticket)
         if effects:
             ticket.hold()
-            self._start(self._publish_for(effects, ticket))
+            self._start(self._publish_for({states: effects}, ticket))
         ticket.release()
 
-    def publish(self, effects: Sequence[OutRecord]) -> None:
-        """Publish *effects* that no record batch waits for."""
+    def publish(self, effects: Sequence[OutRecord], states: States[Any]) -> None:
+        """Publish *effects* of what *states* know that no record batch waits for."""
         if effects:
-            self._start(self._publisher.publish(effects))
+            self._start(self._publisher.publish({states: effects}))
 
     def flush(self, states: States[Any]) -> None:
         """Make *states* durable; no record batch waits for it."""
@@ -53,7 +53,7 @@ class Settling:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _publish_for(self, effects: Sequence[OutRecord], ticket: Ticket) -> None:
+    async def _publish_for(self, effects: Effects, ticket: Ticket) -> None:
         await self._publisher.publish(effects)
         ticket.release()
 

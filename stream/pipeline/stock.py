@@ -92,7 +92,7 @@ class StockPipeline:
             effects += self._news(product, product, told=False)
             if is_counted(product):
                 self._batcher.add(row_of(product.product_id, states))
-        self._settling.publish(effects)
+        self._settling.publish(effects, states)
 
     def _fold(
         self,

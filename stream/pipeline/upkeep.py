@@ -125,7 +125,8 @@ class Expiry(Generic[Value]):
         for key in expired:
             states.put(key, None)
         if self._also is not None:
-            self._settling.publish([record for key in expired for record in self._also(key)])
+            tombstones = [record for key in expired for record in self._also(key)]
+            self._settling.publish(tombstones, states)
         self._settling.flush(states)
         self._telemetry.state_expired.labels(self._name).inc(len(expired))
 

@@ -7,6 +7,7 @@ from msgspec import Struct
 from stream.domain.outputs import Cover
 from stream.domain.sessions import Session
 from stream.kafka.records import InRecord
+from stream.ports import States
 
 #: A topic and one of its partitions.
 TopicPartition = tuple[str, int]
@@ -16,11 +17,13 @@ class Visit(Struct, frozen=True):
     """A visitor whose events are owed one answer.
 
     Attributes:
+        states: Whose partition the events are of.
         session: As it was after the last of these events.
         records: The records owed an answer, in the order they were read.
         simulated: Whether one of the events was simulated.
     """
 
+    states: States[Session]
     visitor_id: str
     session: Session
     records: tuple[tuple[TopicPartition, InRecord], ...]
@@ -44,6 +47,7 @@ class Visit(Struct, frozen=True):
 def conflate(waiting: Visit, newer: Visit) -> Visit:
     """Return one visit for both: the newer session answers the older records as well."""
     return Visit(
+        newer.states,
         newer.visitor_id,
         newer.session,
         (*waiting.records, *newer.records),

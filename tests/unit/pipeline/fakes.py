@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from stream.model_specs import (
     RECOMMENDER,
     ModelSpec,
 )
-from stream.ports import Tensors
+from stream.ports import Effects, Tensors
 from tests.unit.builders import Record
 
 
@@ -32,8 +33,8 @@ class Log:
         self.may_confirm.set()
         self.failure: Exception | None = None
 
-    async def publish(self, records: Sequence[OutRecord]) -> None:
-        self.records.extend(records)
+    async def publish(self, effects: Effects) -> None:
+        self.records.extend(chain.from_iterable(effects.values()))
         await self.may_confirm.wait()
         if self.failure is not None:
             raise self.failure
@@ -49,6 +50,7 @@ class KeptStates:
         self.partition = partition
         self.values: dict[bytes, Any] = {}
         self.durable: dict[bytes, Any] = {}
+        self.collected: list[OutRecord] = []
         self.may_flush = asyncio.Event()
         self.may_flush.set()
 
@@ -63,6 +65,9 @@ class KeptStates:
 
     def __iter__(self) -> Iterator[bytes]:
         return iter(list(self.values))
+
+    def collect(self, records: Sequence[OutRecord]) -> None:
+        self.collected += records
 
     async def flush(self) -> None:
         at_call = dict(self.values)

@@ -73,7 +73,7 @@ def batcher_of(
 
 
 def row(payload: int, key: bytes = b"", tickets: Sequence[Ticket] = ()) -> Row[int]:
-    return Row(key or str(payload).encode(), payload, tuple(tickets))
+    return Row((0, key or str(payload).encode()), payload, tuple(tickets))
 
 
 async def test_row_leaves_at_once_when_the_model_is_free(

@@ -11,7 +11,7 @@ from stream.pipeline.quarantine import Quarantine
 from stream.telemetry import Telemetry
 from stream.topics import EVENTS
 from tests.unit.builders import Record
-from tests.unit.pipeline.fakes import Log
+from tests.unit.pipeline.fakes import Log, Owned
 
 VERDICT = SetAside(7, "Quarantined", n_crashes=3)
 
@@ -31,7 +31,8 @@ def quarantine(log: Log, telemetry: Telemetry) -> Quarantine:
     limits = Limits(
         max_event_bytes=1_000, max_dead_letter_bytes=4_000, future_tolerance_ms=0, n_partitions=4
     )
-    return Quarantine(log, Reader(telemetry, limits), telemetry)
+    stores = {EVENTS.name: Owned(2)}
+    return Quarantine(log, stores, Reader(telemetry, limits), telemetry=telemetry)
 
 
 @pytest.mark.parametrize(

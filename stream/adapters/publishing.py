@@ -1,0 +1,32 @@
+"""The two ways in which what records caused gets out: at once, or with the state, exactly once."""
+
+from __future__ import annotations
+
+from itertools import chain
+
+from stream.kafka.producer import Publisher
+from stream.ports import Effects
+
+
+class AtOnce:
+    """Publishes effects as they come: at least once, for a crash may come before the commit."""
+
+    def __init__(self, producer: Publisher) -> None:
+        self._producer = producer
+
+    async def publish(self, effects: Effects) -> None:
+        """Return when the broker has confirmed *effects*, and raise what the producer raises."""
+        await self._producer.publish([*chain.from_iterable(effects.values())])
+
+
+class WithState:
+    """Leaves effects with the state of their partition, whose transaction takes them along."""
+
+    async def publish(self, effects: Effects) -> None:
+        """Return without a pause: what the caller remembers next is part of the same transaction.
+
+        Raises:
+            PartitionRevoked: A partition is no longer ours, its new owner makes the effects again.
+        """
+        for states, records in effects.items():
+            states.collect(records)
