@@ -34,16 +34,19 @@ class Round:
     Attributes:
         recovery_s: From its beginning until answers flowed again.
         over_s: From its beginning until all was as before.
+        late_where: Where answers flowed last.
         wrong: What did not go as promised; empty where it did.
     """
 
     kind: str
     recovery_s: float
     over_s: float
+    late_where: str = ""
     wrong: str = ""
 
     def __str__(self) -> str:
-        said = f"{self.kind}: answers after {self.recovery_s:.1f} s, over after {self.over_s:.1f} s"
+        said = f"{self.kind}: answers after {self.recovery_s:.1f} s ({self.late_where}), "
+        said += f"over after {self.over_s:.1f} s"
         return f"{said}; WRONG: {self.wrong}" if self.wrong else said
 
 
@@ -88,4 +91,5 @@ def _struck(here: Scene, name: str, strike: Kind) -> Round:
     complaint = here.until_flowing()
     wrong = "; ".join(each for each in (wrong, complaint) if each)
     began_s, now_s = here.traffic.marked_s, time.monotonic()
-    return Round(name, here.traffic.late_s - began_s, now_s - began_s, wrong)
+    recovery_s, where = here.traffic.late_s - began_s, here.traffic.late_where
+    return Round(name, recovery_s, now_s - began_s, where, wrong)

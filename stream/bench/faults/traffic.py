@@ -32,6 +32,7 @@ class Traffic:
     Attributes:
         late_s: When answers were last late, or those to events after :meth:`mark` had not begun;
             by ``time.monotonic``.
+        late_where: Where they were.
         marked_s: When :meth:`mark` was last called.
     """
 
@@ -39,6 +40,7 @@ class Traffic:
         self, bootstrap: Sequence[str], n_partitions: int, products: Sequence[str], seed: int
     ) -> None:
         self.late_s = 0.0
+        self.late_where = ""
         self._bootstrap = bootstrap
         self._n_partitions = n_partitions
         self._random = Random(seed)  # noqa: S311 - to be repeatable
@@ -145,19 +147,24 @@ class Traffic:
     async def _watch(self) -> None:
         while True:
             await asyncio.sleep(_LOOK_S)
-            if next(self._complaints(self.marked_s, by_model=False), None) is not None:
-                self.late_s = time.monotonic()
+            if complaint := next(self._complaints(self.marked_s, by_model=False), None):
+                self.late_s, self.late_where = time.monotonic(), complaint
 
     def _complaints(self, since_s: float, *, by_model: bool) -> Iterator[str]:
         now_s = time.monotonic()
         for at, book in self._books.partitions.items():
             oldest_s = min(self._open_s(at), default=now_s)
             if now_s - oldest_s > FRESH_S:
-                yield f"{at[0]}[{at[1]}] waits for {now_s - oldest_s:.1f} s"
+                what = "is not sent" if self._is_unsent(at) else "waits"
+                yield f"{at[0]}[{at[1]}] {what} for {now_s - oldest_s:.1f} s"
             answered_s = book.by_model_s if by_model else book.answered_s
             if at[0] in VISITOR_TOPICS and answered_s < since_s:
                 how = "by the model " if by_model else ""
                 yield f"{at[0]}[{at[1]}] was not answered {how}since"
+
+    def _is_unsent(self, at: TP) -> bool:
+        waiting_s = self._loaded.oldest_waiting_s(at)
+        return waiting_s is not None and time.monotonic() - waiting_s > FRESH_S
 
     def _open_s(self, at: TP) -> list[float]:
         oldest = self._books.partitions[at].oldest_open_s(), self._loaded.oldest_waiting_s(at)

@@ -37,7 +37,9 @@ def test_what_is_lost_unrecognised_or_did_not_recover_is_wrong() -> None:
     verdict = Verdict(["x is lost"], ["y differs"], ["z is not said"])
 
     wrong = make_run(
-        verdict=verdict, said=Said(unrecognised_repeats=2), rounds=[Round("a", 1, 1, "not over")]
+        verdict=verdict,
+        said=Said(unrecognised_repeats=2),
+        rounds=[Round("a", 1, 1, "x[0] waits for 1 s", "not over")],
     ).wrong
 
     assert wrong == [
@@ -45,7 +47,7 @@ def test_what_is_lost_unrecognised_or_did_not_recover_is_wrong() -> None:
         "y differs",
         "z is not said",
         "2 repeats cannot be recognised",
-        "a: answers after 1.0 s, over after 1.0 s; WRONG: not over",
+        "a: answers after 1.0 s (x[0] waits for 1 s), over after 1.0 s; WRONG: not over",
     ]
 
 
