@@ -21,8 +21,8 @@ from typing import NamedTuple
 import msgspec
 
 from stream.bench.faults.folding import Fold
+from stream.bench.faults.line_book import LineBook
 from stream.bench.faults.partition_book import BAD, OWED, Covered, PartitionBook
-from stream.domain.events import OrderCancelled, OrderCompleted, OrderRefunded, StockMovement
 from stream.domain.outputs import Recommendation, StockAlert
 from stream.kafka.records import InRecord
 from stream.topics import (
@@ -48,20 +48,8 @@ OUTPUTS = (
     *DEAD_LETTERS,
 )
 _DEAD_LETTERS = frozenset(topic.name for topic in DEAD_LETTERS)
-_MOVING = frozenset(
-    str(kind.__struct_config__.tag) for kind in (OrderCompleted, OrderCancelled, OrderRefunded)
-)
 _recommendation = msgspec.json.Decoder(Recommendation)
 _alert = msgspec.json.Decoder(StockAlert)
-_movement = msgspec.json.Decoder(StockMovement)
-
-
-class _Order(msgspec.Struct):
-    type: str
-    products: tuple[msgspec.Raw, ...] = ()
-
-
-_order = msgspec.json.Decoder(_Order)
 
 
 class Given(NamedTuple):
@@ -113,8 +101,7 @@ class Books:
         #: The last stored value of each key, by topic and partition.
         self.stored: defaultdict[TP, dict[bytes, bytes]] = defaultdict(dict)
         self.next_offset: dict[TP, int] = {}
-        self._n_lines: dict[tuple[int, int, int], int] = {}
-        self._moved: defaultdict[tuple[int, int, int], int] = defaultdict(int)
+        self.lines = LineBook()
         self._closed: list[str] = []
         self._early: defaultdict[TP, deque[InRecord]] = defaultdict(deque)
         self._readers: dict[str, Callable[[InRecord], bool]] = {
@@ -137,7 +124,7 @@ class Books:
                 continue
             self.fold.take(topic, partition, offset, epoch=epoch, value=value or b"")
             if topic == ORDERS.name:
-                self._expect_lines((partition, epoch, offset), value or b"")
+                self.lines.sent((partition, epoch, offset), value or b"")
         for output in [each for each, waiting in self._early.items() if waiting]:
             self._take_early(output)
 
@@ -147,11 +134,6 @@ class Books:
             if name == topic:
                 self._closed += [f"{topic}[{partition}]@{n}" for n in book.unaccounted()]
                 self.partitions[name, partition] = PartitionBook()
-
-    def _expect_lines(self, origin: tuple[int, int, int], value: bytes) -> None:
-        order = _order.decode(value)
-        if order.type in _MOVING:
-            self._n_lines[origin] = len(order.products)
 
     # -- what came out
 
@@ -207,10 +189,7 @@ class Books:
         return True
 
     def _line_moved(self, record: InRecord) -> bool:
-        origin = _movement.decode(record.value or b"").origin
-        at, line = (origin.partition, origin.epoch, origin.offset), 1 << origin.line
-        self.said.repeats["order lines"] += bool(self._moved[at] & line)
-        self._moved[at] |= line
+        self.said.repeats["order lines"] += not self.lines.moved(record.value or b"")
         return True
 
     def _alerted(self, record: InRecord) -> bool:
@@ -232,16 +211,6 @@ class Books:
         yield from self._closed
         for (topic, partition), book in self.partitions.items():
             yield from (f"{topic}[{partition}]@{offset}" for offset in book.unaccounted())
-
-    def unmoved(self) -> Iterator[str]:
-        """Say which order lines were not re-keyed."""
-        for origin, n_lines in self._n_lines.items():
-            partition, epoch, offset = origin
-            missing = ~self._moved.get(origin, 0)
-            for line in range(n_lines):
-                if missing >> line & 1:
-                    place = f"{ORDERS.name}[{partition}]@{offset}"
-                    yield f"line {line} of {place}, epoch {epoch}"
 
     def ends(self, topic: str) -> dict[int, int]:
         """Return the next offset of each partition of an input topic."""

@@ -41,7 +41,7 @@ def judged(books: Books) -> Verdict:
     products = _products(books)
     said = {id_: told.keys() for id_, told in books.alerts.items()}
     lost = [f"{place} is neither answered nor set aside" for place in books.unaccounted()]
-    lost += [f"{line} moved nothing" for line in books.unmoved()]
+    lost += [f"{line} moved nothing" for line in books.lines.unmoved()]
     if n_unread := books.n_unread():
         lost.append(f"{n_unread} outputs are about records that were never sent")
     return Verdict(

@@ -7,7 +7,8 @@ import shutil
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
@@ -20,7 +21,9 @@ from stream.bench.faults.load import Load
 from stream.bench.faults.report import Asked, Run, report_of, table
 from stream.bench.faults.scene import Scene, scene
 from stream.bench.faults.settling import settle
+from stream.demo.narration import Narrator
 from stream.demo.report import write_report
+from stream.demo.training import FOLDER, models_in, read_data
 from stream.errors import Misconfigured, PartDied
 
 
@@ -37,10 +40,11 @@ def run_bench_faults(*, report: Path | None, asked: Asked, kinds: str) -> int:
         LocalPartMissing: What is to be started cannot run here.
     """
     console = Console(highlight=False)
+    narrator = Narrator(console, headless=not console.is_terminal)
     chosen = chosen_kinds(kinds)
+    repository = models_in(FOLDER, narrator, lambda: read_data(narrator))
     logs = _logs_beside(report)
-    _quieten_clients(logs)
-    run = _run(console, logs, asked, chosen)
+    run = run_faults(narrator, logs, repository, asked=asked, kinds=chosen)
     console.print(table(run))
     if report is not None:
         write_report(report_of(run), report)
@@ -67,8 +71,20 @@ def chosen_kinds(kinds: str) -> Mapping[str, Kind]:
     return {name: KINDS[name] for name in names}
 
 
-def _run(console: Console, logs: Path, asked: Asked, kinds: Mapping[str, Kind]) -> Run:
-    with scene(console, logs, seed=asked.seed, exactly_once=asked.exactly_once) as here:
+def run_faults(
+    narrator: Narrator, logs: Path, repository: Path, *, asked: Asked, kinds: Mapping[str, Kind]
+) -> Run:
+    """Do it, with the models of *repository*, and return what came of it.
+
+    Raises:
+        PartDied: A part of the bench itself failed, so that nothing can be judged.
+        LocalPartMissing: What is to be started cannot run here.
+    """
+    seed, exactly_once = asked.seed, asked.exactly_once
+    with (
+        _complaints_in(logs),
+        scene(narrator, logs, repository, seed=seed, exactly_once=exactly_once) as here,
+    ):
         here.traffic.start(here.epochs(), asked.events_per_s)
         here.supervisor.start(asked.n_workers)
         if complaint := here.until_flowing():
@@ -76,9 +92,10 @@ def _run(console: Console, logs: Path, asked: Asked, kinds: Mapping[str, Kind]) 
         began_s, done = time.monotonic(), []
         for each in rounds(here, kinds, seconds=60 * asked.minutes):
             done.append(each)
-            console.print(_progress(here, each, time.monotonic() - began_s), soft_wrap=True)
+            line = _progress(here, each, time.monotonic() - began_s)
+            narrator.console.print(line, soft_wrap=True, markup=False)
         seconds = time.monotonic() - began_s
-        settle(here, exactly_once=asked.exactly_once)
+        settle(here, exactly_once=exactly_once)
         verdict, said, n_sent = here.traffic.ask(_judged)
         endings = Counter(str(ending.code) for ending in here.supervisor.endings)
     return Run(asked, seconds, n_sent, said, verdict, done, dict(endings))
@@ -97,12 +114,21 @@ def _progress(here: Scene, done: Round, seconds: float) -> str:
     )
 
 
-def _quieten_clients(logs: Path) -> None:
+@contextmanager
+def _complaints_in(folder: Path) -> Iterator[None]:
     """Let our own Kafka clients complain to a file: brokers are away again and again."""
-    for name in ("aiokafka", "kafka"):
-        log = logging.getLogger(name)
-        log.addHandler(logging.FileHandler(logs / f"bench-{name}.log"))
-        log.propagate = False
+    file = logging.FileHandler(folder / "bench.log")
+    clients = [logging.getLogger(name) for name in ("aiokafka", "kafka")]
+    for client in clients:
+        client.addHandler(file)
+        client.propagate = False
+    try:
+        yield
+    finally:
+        for client in clients:
+            client.removeHandler(file)
+            client.propagate = True
+        file.close()
 
 
 def _logs_beside(report: Path | None) -> Path:

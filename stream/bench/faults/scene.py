@@ -7,6 +7,7 @@ is really there.
 from __future__ import annotations
 
 import asyncio
+import glob
 import shutil
 import tempfile
 import threading
@@ -17,8 +18,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
-from rich.console import Console
-
 from stream.adapters.triton import TritonModels
 from stream.bench.faults.interposer import Interposer
 from stream.bench.faults.poison import MAX_EVENT_BYTES
@@ -26,12 +25,12 @@ from stream.bench.faults.supervisor import Supervisor
 from stream.bench.faults.traffic import Traffic
 from stream.bench.faults.wire import Wire
 from stream.demo.narration import Narrator
-from stream.demo.training import FOLDER, models_in, read_data
 from stream.errors import PartDied
 from stream.kafka.administration import create_topics
 from stream.kafka.epochs import topic_epochs
 from stream.local.apache_kafka import fetch_jars
 from stream.local.children import free_port
+from stream.local.janitor import Janitor
 from stream.local.kafka_cluster import KafkaCluster
 from stream.local.kafka_properties import Wiring
 from stream.local.triton import EmbeddedTriton
@@ -113,36 +112,25 @@ class Scene:
 
 
 @contextmanager
-def scene(console: Console, logs: Path, *, seed: int, exactly_once: bool) -> Iterator[Scene]:
+def scene(
+    narrator: Narrator, logs: Path, repository: Path, *, seed: int, exactly_once: bool
+) -> Iterator[Scene]:
     """Start brokers, topics and Triton; workers and load are for the caller to start.
 
-    What it started is stopped at the end, whatever happened; *logs* gets the logs.
+    What it started is stopped at the end, whatever happened; *logs* gets the logs, and *repository*
+    has the models.
 
     Raises:
         LocalPartMissing: What is to be started cannot run here.
     """
-    narrator = Narrator(console, headless=not console.is_terminal)
-    repository = models_in(FOLDER, narrator, lambda: read_data(narrator))
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="storestream-bench-")))
-        stack.callback(_keep_logs, folder, logs)
+        folder = _folder(stack, logs)
         wires = tuple(stack.enter_context(Wire(free_port())) for _ in range(N_NODES))
-        wirings = {
-            node_id: Wiring(wire.target_port, wire.port)
-            for node_id, wire in enumerate(wires, start=1)
-        }
-        cluster = KafkaCluster(folder, fetch_jars(), n_nodes=N_NODES, wirings=wirings)
-        stack.callback(cluster.stop)
         with narrator.step("cluster", "Starting three nodes of Apache Kafka"):
-            cluster.start()
-            settings = Settings(
-                bootstrap_servers=cluster.bootstrap, replication=3, min_insync_replicas=2
-            )
-            create_topics(settings.bootstrap, wanted_topics(settings))
-        triton = EmbeddedTriton(_made(folder / "triton"), repository)
-        stack.callback(triton.stop)
+            cluster = _cluster(stack, folder, wires)
+            settings = _with_topics(cluster)
         with narrator.step("triton", "Starting Triton with the models"):
-            triton.start(MODEL_NAMES)
+            triton = _triton(stack, folder, repository)
         interposer = Interposer(triton.grpc)
         interposer.start()
         stack.callback(interposer.stop)
@@ -152,6 +140,7 @@ def scene(console: Console, logs: Path, *, seed: int, exactly_once: bool) -> Ite
         environment = _environment(addresses, interposer.address, exactly_once=exactly_once)
         supervisor = Supervisor(logs, environment)
         stack.callback(supervisor.stop)
+        chance = Random(seed)  # noqa: S311 - to be repeatable
         yield Scene(
             settings=settings,
             cluster=cluster,
@@ -160,8 +149,42 @@ def scene(console: Console, logs: Path, *, seed: int, exactly_once: bool) -> Ite
             interposer=interposer,
             supervisor=supervisor,
             traffic=traffic,
-            random=Random(seed),  # noqa: S311 - to be repeatable
+            random=chance,
         )
+
+
+def _folder(stack: ExitStack, logs: Path) -> Path:
+    """Make a folder for what parts hold; it goes in the end, also when this process is killed."""
+    name = stack.enter_context(tempfile.TemporaryDirectory(prefix="storestream-bench-"))
+    janitor = Janitor(glob.escape(name))
+    stack.callback(janitor.clean)
+    stack.callback(_keep_logs, Path(name), logs)
+    return Path(name)
+
+
+def _cluster(stack: ExitStack, folder: Path, wires: tuple[Wire, ...]) -> KafkaCluster:
+    wirings = {
+        node_id: Wiring(wire.target_port, wire.port) for node_id, wire in enumerate(wires, start=1)
+    }
+    cluster = KafkaCluster(folder, fetch_jars(), n_nodes=N_NODES, wirings=wirings)
+    stack.callback(cluster.stop)
+    cluster.start()
+    return cluster
+
+
+def _with_topics(cluster: KafkaCluster) -> Settings:
+    """Create our topics, and return the settings of who comes to the brokers by no wire."""
+    settings = Settings(bootstrap_servers=cluster.bootstrap, replication=3, min_insync_replicas=2)
+    create_topics(settings.bootstrap, wanted_topics(settings))
+    return settings
+
+
+def _triton(stack: ExitStack, folder: Path, repository: Path) -> EmbeddedTriton:
+    (folder / "triton").mkdir()
+    triton = EmbeddedTriton(folder / "triton", repository)
+    stack.callback(triton.stop)
+    triton.start(MODEL_NAMES)
+    return triton
 
 
 def _traffic(settings: Settings, triton: EmbeddedTriton, seed: int) -> Traffic:
@@ -190,11 +213,6 @@ def _environment(bootstrap: str, triton_url: str, *, exactly_once: bool) -> dict
         **({"exactly_once": True} if exactly_once else {}),
     }
     return {f"STORESTREAM_{name.upper()}": str(value).lower() for name, value in told.items()}
-
-
-def _made(folder: Path) -> Path:
-    folder.mkdir()
-    return folder
 
 
 def _keep_logs(folder: Path, logs: Path) -> None:

@@ -44,7 +44,7 @@ def settle(here: Scene, *, exactly_once: bool) -> None:
 def _is_answered(books: Books, load: Load) -> bool:
     topics = [topic.name for topic in INPUTS]
     is_sent = all(load.is_sent(topic) and books.is_settled(topic) for topic in topics)
-    return is_sent and next(books.unmoved(), None) is None
+    return is_sent and next(books.lines.unmoved(), None) is None
 
 
 def _is_committed(here: Scene, admin: KafkaAdminClient) -> bool:
