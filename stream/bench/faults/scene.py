@@ -40,6 +40,8 @@ from stream.topics import INPUTS
 from stream.wanted_topics import wanted_topics
 
 N_NODES = 3
+#: Loading both models takes ten seconds of a core; where others want that core, minutes.
+_TRITON_START_S = 300.0
 LOOK_S = 0.2
 #: Then a fault counts as not recovered, and the run goes on with the next.
 PATIENCE_S = 120.0
@@ -181,7 +183,7 @@ def _with_topics(cluster: KafkaCluster) -> Settings:
 
 def _triton(stack: ExitStack, folder: Path, repository: Path) -> EmbeddedTriton:
     (folder / "triton").mkdir()
-    triton = EmbeddedTriton(folder / "triton", repository)
+    triton = EmbeddedTriton(folder / "triton", repository, start_timeout_s=_TRITON_START_S)
     stack.callback(triton.stop)
     triton.start(MODEL_NAMES)
     return triton
