@@ -14,8 +14,8 @@ from stream.bench.faults.judging import Verdict
 from stream.demo.ledger import percentiles
 from stream.demo.report import machine
 
-#: Of what is wrong, lines that a report shows; a systematic fault has thousands.
-_SHOWN = 20
+#: Of what is wrong, lines that are shown, and how much of each; a systematic fault has thousands.
+_SHOWN, _WIDTH = 20, 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,11 @@ class Run:
             found.append(f"{self.n_repeats} repeats, exactly once: {dict(self.said.repeats)}")
         return [*found, *(str(each) for each in self.rounds if each.wrong)]
 
+    @property
+    def shown(self) -> list[str]:
+        """As much of it as people read."""
+        return [line[:_WIDTH] for line in self.wrong[:_SHOWN]]
+
 
 def report_of(run: Run) -> dict[str, object]:
     """Return the JSON report."""
@@ -81,7 +86,7 @@ def report_of(run: Run) -> dict[str, object]:
         "faults": {kind: _told(each) for kind, each in sorted(_by_kind(run.rounds).items())},
         "n_faults": len(run.rounds),
         "worker_endings": run.endings,
-        "wrong": run.wrong[:_SHOWN],
+        "wrong": run.shown,
         "asked": {
             "minutes": run.asked.minutes,
             "events_per_s": run.asked.events_per_s,

@@ -48,7 +48,7 @@ def run_bench_faults(*, report: Path | None, asked: Asked, kinds: str) -> int:
     console.print(table(run))
     if report is not None:
         write_report(report_of(run), report)
-    for line in run.wrong[:20]:
+    for line in run.shown:
         console.print(line, markup=False)
     if run.wrong:
         console.print(f"Logs: {logs}", markup=False)

@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
+from kafka.admin import KafkaAdminClient
+
 from stream.adapters.triton import TritonModels
 from stream.bench.faults.interposer import Interposer
 from stream.bench.faults.poison import MAX_EVENT_BYTES
@@ -106,6 +108,15 @@ class Scene:
             if not complaint:
                 return ""
         return f"not over in {PATIENCE_S:.0f} s: {complaint}"
+
+    @contextmanager
+    def admin(self) -> Iterator[KafkaAdminClient]:
+        """Give a client that asks and changes the cluster."""
+        admin = KafkaAdminClient(bootstrap_servers=list(self.settings.bootstrap))
+        try:
+            yield admin
+        finally:
+            admin.close()
 
     def epochs(self) -> dict[str, int]:
         """Return the epoch of each input topic."""

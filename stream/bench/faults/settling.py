@@ -29,13 +29,10 @@ def settle(here: Scene, *, exactly_once: bool) -> None:
         PartDied: The outputs could not be read to their end.
     """
     here.traffic.ask(lambda _, load: load.hold())
-    admin = KafkaAdminClient(bootstrap_servers=list(here.settings.bootstrap))
-    try:
+    with here.admin() as admin:
         for _ in here.until(_SETTLE_S):
             if here.traffic.ask(_is_answered) and _is_committed(here, admin):
                 break
-    finally:
-        admin.close()
     # Only then: a clock may change an alert at any time, and what is read must fit together.
     here.supervisor.stop()
     _read_all(here, exactly_once=exactly_once)

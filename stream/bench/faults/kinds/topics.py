@@ -42,7 +42,7 @@ def partitions_added(here: Scene) -> None:
     with _drained(here, topic):
         here.traffic.mark()
         workers = {worker.name for worker in here.supervisor.workers}
-        with _admin(here) as admin:
+        with here.admin() as admin:
             admin.create_partitions({topic: here.settings.partitions + 1})
         refused = _refusals(here, workers)
         _create_again(here, topic)
@@ -72,7 +72,7 @@ def _drained(here: Scene, topic: str) -> Iterator[None]:
         PartDied: It takes too long.
     """
     here.traffic.ask(lambda _, load: load.pause(topic))
-    with _admin(here) as admin:
+    with here.admin() as admin:
         for _ in here.until(_DRAIN_S):
             if _is_done(here, topic) and _is_committed(here, admin, topic):
                 break
@@ -102,7 +102,7 @@ def _is_committed(here: Scene, admin: KafkaAdminClient, topic: str) -> bool:
 
 def _create_again(here: Scene, topic: str) -> None:
     bootstrap = here.settings.bootstrap
-    with _admin(here) as admin:
+    with here.admin() as admin:
         admin.delete_topics([topic])
     for _ in here.until(_GONE_S):
         if topic_ids(bootstrap, [topic])[topic] is None:
@@ -110,12 +110,3 @@ def _create_again(here: Scene, topic: str) -> None:
     else:
         raise PartDied(f"{topic} was not gone in {_GONE_S:.0f} s after it was deleted")
     create_topics(bootstrap, [each for each in wanted_topics(here.settings) if each.name == topic])
-
-
-@contextmanager
-def _admin(here: Scene) -> Iterator[KafkaAdminClient]:
-    admin = KafkaAdminClient(bootstrap_servers=list(here.settings.bootstrap))
-    try:
-        yield admin
-    finally:
-        admin.close()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 
+from kafka.errors import KafkaError
+
 from stream.bench.faults.scene import Scene
 from stream.errors import PartDied
 from stream.local.children import Child
@@ -15,6 +17,8 @@ FEWEST, MOST = 1, 4
 _FROZEN_S = 10.0
 #: A worker has its shutdown timeout to drain, and what Faust and Python need to end.
 _TO_END_S = 15.0
+#: Starting takes seconds of CPU, and the group meets again for each that comes.
+_TO_JOIN_S = 60.0
 
 
 def killed(here: Scene) -> None:
@@ -56,13 +60,22 @@ def added(here: Scene) -> None:
         here.supervisor.remove()
         here.until_flowing()
         here.traffic.mark()
-    n_before = len(here.supervisor.workers)
     here.supervisor.add()
-    for _ in here.until(_TO_END_S):
-        if len(here.supervisor.workers) > n_before:
-            break
-    # It has partitions when the group has met again; how long that takes nobody tells.
-    here.hold(_FROZEN_S)
+    _wait_for_all(here)
+
+
+def _wait_for_all(here: Scene) -> None:
+    """Return once every worker is a member of the group, and the group has dealt its partitions."""
+    group, n_wanted = here.settings.group_id, here.supervisor.n_wanted
+    with here.admin() as admin:
+        for _ in here.until(_TO_JOIN_S):
+            try:
+                found = admin.describe_groups([group])[group]
+            except KafkaError:
+                continue
+            if found["group_state"] == "Stable" and len(found["members"]) == n_wanted:
+                return
+    raise PartDied(f"the group had not {n_wanted} members in {_TO_JOIN_S:.0f} s")
 
 
 def _any(here: Scene) -> Child:
