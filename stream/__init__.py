@@ -26,9 +26,15 @@ Follow one event by opening the files in this order.
 What could not be read or answered is a dead letter: ``letters.py`` reads it back, ``dead_letters/``
 counts, shows and replays.
 
+Exactly once, a setting, ``kafka/transactions.py`` publishes what 8 would and commits what 9 would, both
+in one transaction; ``kafka/transactional_consumer.py`` says when.
+
 Where workers crash at a record, ``kafka/suspicion.py`` finds it by the notes they left
 (``kafka/probation.py``), ``kafka/wary_consumer.py`` reads on past it, and
 ``pipeline/quarantine.py`` makes a dead letter of it.
+
+What else ends a worker, so that another begins: topics that changed (``kafka/topic_watch.py``), work
+that stands still (``agents/watchdog.py``), and a loop that does (``agents/loop_guard.py``).
 
 ``app/`` wires these; ``settings.py``, ``topics.py`` and ``errors.py`` are the three tables that
 the rest refers to. ``models/``, ``local/`` and ``demo/`` train, embed and show; the worker never

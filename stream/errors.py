@@ -16,6 +16,7 @@
     │   └── SessionExpired          they must not be: another worker may have taken over
     ├── ReadFailed                end the command: a topic was not read to its end
     ├── RecoveryFailed            crash: state could not be rebuilt
+    ├── TopicRecreated            crash: the next worker reads the new topic from its beginning
     ├── PartDied                  end the demo: a process it started is gone
     └── Misconfigured             refuse to start, saying what to do
         ├── ModelMismatch           the server's model has other tensors than ours
@@ -89,6 +90,10 @@ class ReadFailed(StoreStreamError):
 
 class RecoveryFailed(StoreStreamError):
     """The state of a partition could not be rebuilt from its changelog."""
+
+
+class TopicRecreated(StoreStreamError):
+    """A topic was deleted and created again while it was read: its offsets mean other records."""
 
 
 class PartDied(StoreStreamError):

@@ -154,7 +154,9 @@ class Settings(BaseSettings):
     metrics_port: int = Field(8000, ge=0, le=65_535, description="0: none")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least")
     log_format: Literal["console", "json"] = Field("json", description="one line a log entry")
-    watchdog_s: float = Field(60, gt=0, le=3600, description="open work without progress: stop")
+    watchdog_s: float = Field(
+        60, gt=0, le=3600, description="work, or a loop, that stands still: stop"
+    )
     quarantine_after: int = Field(
         3, ge=0, le=100, description="crashes at a record until it is set aside; 0: never"
     )

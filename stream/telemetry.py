@@ -54,6 +54,11 @@ class Telemetry:
             reason,
         )
         self.repeats = counter("stream_repeated_records", "Records folded before", topic)
+        self.unexplained = counter(
+            "stream_unexplained_records",
+            "Repeats in a row beyond what a worker that died may have had in flight",
+            topic,
+        )
         self.key_mismatches = counter(
             "stream_misplaced_records",
             "Records with another key than their visitor or product, or in another partition",

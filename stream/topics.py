@@ -93,3 +93,5 @@ TOPICS = (
     *DEAD_LETTERS,
     REPLAYS,
 )
+#: What workers make their state from, or read into it: they cannot go on with another topic.
+KEPT_BY_WORKERS = (*READ, PRODUCT_STATE, SESSIONS_CHANGELOG, PRODUCTS_CHANGELOG, ATTEMPTS)

@@ -61,6 +61,10 @@ class GuardedServer:
         for calls in self._models.values():
             await calls.stop()
 
+    def held_back(self) -> list[str]:
+        """Return the models whose calls fail at once, because they did not answer."""
+        return [model for model, calls in self._models.items() if not calls.available]
+
     async def call(self, model: str, attempt: Attempt[Answer]) -> Answer:
         """Return what *attempt* returns; raises as ``GuardedCalls.call``."""
         self._asking.raise_bug()

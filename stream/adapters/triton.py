@@ -163,6 +163,10 @@ class TritonModels:
                 return tuple(product_ids)
             product_ids.extend(part)
 
+    def held_back(self) -> Sequence[str]:
+        """Return the models that are not asked now, until a probe succeeds."""
+        return self._calls.held_back()
+
     async def _ask(self) -> None:
         """Raise InferenceUnavailable when the server does not answer at all."""
         call = self._connected.is_server_live(client_timeout=self._patience.alive_s)

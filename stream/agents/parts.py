@@ -14,6 +14,7 @@ from stream.kafka.probation import Probation
 from stream.kafka.producer import BulkProducer
 from stream.kafka.reader import TopicReader
 from stream.kafka.store import StateStore
+from stream.kafka.topic_watch import TopicWatch
 from stream.kafka.transactions import Transactions
 from stream.kafka.vigil import Vigil
 from stream.pipeline.batcher import Batcher
@@ -51,6 +52,7 @@ class Parts:
     telemetry: Telemetry
     producer: BulkProducer
     vigil: Vigil
+    topics: TopicWatch
     sessions: StateStore[Session]
     products: StateStore[Product]
     shelf_reader: TopicReader

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 
+from aiokafka.errors import IllegalStateError
 from faust.types import TP
 
-from stream.errors import StoreStreamError
+from stream.errors import NotAdmitted, StoreStreamError
 from stream.kafka.consumer import BatchConsumer
 
 _POSITION_S = 5.0
@@ -62,24 +63,51 @@ def progress_of(consumer: BatchConsumer) -> Hashable:
     return tracker.generation, tracker.n_completed, committed
 
 
-def behind(consumer: BatchConsumer) -> set[TP]:
-    """Return the partitions with records that are not committed, or that no fetch ever told of."""
+def behind(consumer: BatchConsumer, told: Mapping[TP, int]) -> set[TP]:
+    """Return the partitions with records that are not committed, or that no fetch ever told of.
+
+    Args:
+        consumer: Knows of an end what its last fetch brought; one that fetches no more is behind
+            without knowing it.
+        told: Ends that the broker told somebody else.
+    """
     committed = consumer.committed_offsets()
-    ends = {tp: consumer.highwater(tp) for tp in consumer.assignment()}
+    ends = {tp: _end_of(consumer, tp, told) for tp in consumer.assignment()}
     return {tp for tp, end in ends.items() if end is None or end > committed.get(tp, 0)}
 
 
-async def has_read_all(consumer: BatchConsumer) -> bool:
+async def has_read_all(consumer: BatchConsumer, told: Mapping[TP, int]) -> bool:
     """Whether nothing is left to fetch: commit markers and expired records are no work.
 
     An offset that the group committed stays below them, and below the high watermark, for ever.
     """
     try:
         async with asyncio.timeout(_POSITION_S):
-            for tp in behind(consumer):
-                end, position = consumer.highwater(tp), await consumer.position(tp)
-                if end is None or position is None or position < end:
-                    return False
+            return all([await _is_read_up(consumer, tp, told) for tp in behind(consumer, told)])
     except TimeoutError:
         return False
-    return True
+
+
+async def _is_read_up(consumer: BatchConsumer, tp: TP, told: Mapping[TP, int]) -> bool:
+    try:
+        end, position = _end_of(consumer, tp, told), await consumer.position(tp)
+    except IllegalStateError:
+        return True  # revoked while it was asked for: another worker's to read
+    return end is not None and position is not None and position >= end
+
+
+def _end_of(consumer: BatchConsumer, tp: TP, told: Mapping[TP, int]) -> int | None:
+    end = consumer.highwater(tp)
+    return None if end is None else max(end, told.get(tp, 0))
+
+
+def refusal_of(consumer: BatchConsumer) -> NotAdmitted | None:
+    """Return why the group does not take *consumer* in, None while it may."""
+    refusal = consumer.refusal()
+    if refusal is None:
+        return None
+    return NotAdmitted(
+        f"the consumer group does not take this worker in: {refusal!r}; look at "
+        "broker_session_timeout_s, which the broker bounds by group.(min|max).session.timeout.ms, "
+        "and at this worker's rights to the group"
+    )

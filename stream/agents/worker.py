@@ -13,19 +13,28 @@ from faust.types import TP
 
 from stream.agents.gauges import set_gauges
 from stream.agents.listening import listen
+from stream.agents.lookout import Lookout
+from stream.agents.loop_guard import LoopGuard
 from stream.agents.parts import Parts
+from stream.agents.readiness import readiness
 from stream.agents.recovering import own_nothing, recover_all
-from stream.agents.watchdog import Stalled, Watchdog, behind, has_read_all, progress_of
+from stream.agents.watchdog import (
+    Stalled,
+    Watchdog,
+    behind,
+    has_read_all,
+    progress_of,
+    refusal_of,
+)
 from stream.errors import (
-    NotAdmitted,
     PartitionRevoked,
     SessionExpired,
     StoreStreamError,
-    TopicMismatch,
 )
 from stream.health import HEALTHY, Health
+from stream.kafka.consumer import BatchConsumer
 from stream.kafka.transport import BatchApp, consumer_of
-from stream.topics import EVENTS, ORDERS, STOCK_LEVELS, STOCK_MOVEMENTS, TOPICS
+from stream.topics import EVENTS, ORDERS, STOCK_LEVELS, STOCK_MOVEMENTS
 
 log = structlog.get_logger(__name__)
 
@@ -44,6 +53,9 @@ class WorkerApp(BatchApp):
         self.parts = parts
         self.recovered = False
         self._watchdog = Watchdog(parts.settings.watchdog_s)
+        self._guard = LoopGuard(parts.settings.watchdog_s)
+        self._lookout = Lookout(parts)
+        self._commits = Watchdog(parts.settings.watchdog_s)
         self._tasks: set[asyncio.Future[None]] = set()
         self._failure: BaseException | None = None
         self.probation, self.transactions = parts.probation, parts.transactions
@@ -56,10 +68,22 @@ class WorkerApp(BatchApp):
     def fail(self, error: BaseException) -> None:
         """End the worker: a bug, or a broker that no longer confirms, must not be passed over."""
         if self._failure is None:
-            self._failure = error
             self.parts.probation.blamed = not isinstance(error, _NO_RECORDS_FAULT)
-            log.error("worker_failed", error=repr(error), exc_info=error)
+            self._remember(error)
             self._go(self.crash(error))
+
+    def _crash(self, reason: BaseException) -> None:
+        """Hear of what ended a part of Faust's: its consumer for instance, or a commit."""
+        if self._failure is None:
+            self._remember(reason)
+        super()._crash(reason)
+
+    def _remember(self, error: BaseException) -> None:
+        settings, self._failure = self.parts.settings, error
+        log.error("worker_failed", error=repr(error), exc_info=error)
+        # The drain and the last delivery have their own bounds; whatever else hangs has this one.
+        bounded_s = settings.shutdown_timeout_s + settings.delivery_timeout_s
+        self._guard.expect_end(bounded_s + settings.watchdog_s)
 
     def live(self) -> Health:
         """Whether this process can still do its work; depends on nothing outside it."""
@@ -69,16 +93,8 @@ class WorkerApp(BatchApp):
         return HEALTHY if complaint is None else Health(False, (complaint,))
 
     def ready(self) -> Health:
-        """Whether events are answered in full: partitions, state, shelf and model are there."""
-        serving = self.parts.serving
-        missing = {
-            "no partitions are assigned and recovered yet": not self.recovered,
-            "the product state is not read yet": not self.parts.shelf_reader.ready,
-            "the models are not served yet": serving is not None and not serving.ready,
-        }
-        reasons = tuple(reason for reason, holds in missing.items() if holds)
-        alarm = self.parts.quarantine.alarm
-        return Health(not reasons, reasons if alarm is None else (*reasons, alarm))
+        """Whether events are answered in full; where not, they are answered degraded, or wait."""
+        return readiness(self.parts, recovered=self.recovered)
 
     @property
     def failure(self) -> BaseException | None:
@@ -91,10 +107,13 @@ class WorkerApp(BatchApp):
         """Open every connection, and refuse topics that do not fit together."""
         await super().on_start()
         parts = self.parts
+        self._guard.watch("app", asyncio.get_running_loop())
+        self._guard.watch("consumer", consumer_of(self)._thread.thread_loop)  # noqa: SLF001
+        self._guard.start()
         if parts.health is not None:
             await parts.health.start()
         await parts.producer.start()
-        await self._check_topics()
+        await parts.topics.begin()
         await parts.shelf_reader.start()
         if parts.models is not None:
             await parts.models.start()
@@ -103,6 +122,7 @@ class WorkerApp(BatchApp):
         self._go(self._keep_vigil())
         self._go(self._look_after())
         self._go(self._oversee())
+        self._go(self._lookout.keep(consumer_of(self)))
         _spare_the_collector()
 
     async def on_shutdown(self) -> None:
@@ -123,17 +143,6 @@ class WorkerApp(BatchApp):
             await parts.health.stop()
         await super().on_shutdown()
 
-    async def _check_topics(self) -> None:
-        counts = {t.name: await self.parts.producer.partitions_for(t.name) for t in TOPICS}
-        expected = self.parts.settings.partitions
-        wrong = {name: n for name, n in counts.items() if n != expected}
-        if wrong:
-            found = ", ".join(f"{name} has {n}" for name, n in sorted(wrong.items()))
-            raise TopicMismatch(
-                f"expected {expected} partitions of every topic (setting partitions), but {found}; "
-                "see `storestream topics check`"
-            )
-
     # -- partitions
 
     async def _on_revoked(self, app: Any, revoked: set[TP], **_: Any) -> None:
@@ -152,6 +161,8 @@ class WorkerApp(BatchApp):
         try:
             # One deadline for all of it: the group waits for the next fetch no longer.
             async with asyncio.timeout(self.parts.settings.recovery_timeout_s):
+                # A rebalance is how the group hears of new partitions; they have no changelog.
+                await self._lookout.look(consumer_of(self))
                 await recover_all(
                     self.parts,
                     assigned,
@@ -194,24 +205,26 @@ class WorkerApp(BatchApp):
         if (error := self.parts.shelf_reader.failure) is not None:
             self.fail(error)
         consumer, watchdog = consumer_of(self), self._watchdog
-        if (refusal := consumer.refusal()) is not None:
-            self.fail(
-                NotAdmitted(
-                    f"the consumer group does not take this worker in: {refusal!r}; look at "
-                    "broker_session_timeout_s, which the broker bounds by "
-                    "group.(min|max).session.timeout.ms, and at this worker's rights to the group"
-                )
-            )
+        if (refusal := refusal_of(consumer)) is not None:
+            self.fail(refusal)
+        self._inspect_commits(consumer)
         in_flight = consumer.tracker.in_flight > 0
-        busy = in_flight or (self.recovered and bool(behind(consumer)))
+        busy = in_flight or (self.recovered and bool(behind(consumer, self._lookout.ends)))
         watchdog.look(progress_of(consumer), busy=busy)
         complaint = watchdog.complaint(consumer.tracker.oldest_open_s())
         if complaint is None:
             return
-        if in_flight or not await has_read_all(consumer):
+        if in_flight or not await has_read_all(consumer, self._lookout.ends):
             self.fail(Stalled(complaint))
         else:
             watchdog.rest()
+
+    def _inspect_commits(self, consumer: BatchConsumer) -> None:
+        """End the worker where the broker takes no commit: all it does would be done again."""
+        committed = frozenset(consumer.committed_offsets().items())
+        self._commits.look(committed, busy=bool(consumer.tracker.committable()))
+        if (complaint := self._commits.complaint(oldest_open_s=0)) is not None:
+            self.fail(Stalled(f"the broker takes no commit: {complaint}"))
 
     def _go(self, work: Awaitable[None]) -> None:
         task = asyncio.ensure_future(work)

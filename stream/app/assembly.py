@@ -24,6 +24,7 @@ def parts_of(app: WorkerApp, settings: Settings) -> Parts:
         telemetry=telemetry,
         producer=broker.producer,
         vigil=broker.vigil,
+        topics=broker.topics,
         sessions=broker.sessions,
         products=broker.products,
         shelf_reader=broker.shelf_reader,

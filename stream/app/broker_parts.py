@@ -16,6 +16,7 @@ from stream.kafka.notes import Note
 from stream.kafka.producer import BulkProducer
 from stream.kafka.reader import TopicReader
 from stream.kafka.store import Form, StateStore
+from stream.kafka.topic_watch import TopicWatch
 from stream.kafka.transactions import TransactionalProducer, Transactions
 from stream.kafka.vigil import Vigil
 from stream.pipeline.settling import Settling
@@ -27,12 +28,14 @@ from stream.telemetry import Telemetry
 from stream.topics import (
     ATTEMPTS,
     EVENTS,
+    KEPT_BY_WORKERS,
     ORDERS,
     PRODUCT_STATE,
     PRODUCTS_CHANGELOG,
     SESSIONS_CHANGELOG,
     STOCK_LEVELS,
     STOCK_MOVEMENTS,
+    TOPICS,
     TopicSpec,
 )
 
@@ -76,6 +79,16 @@ class BrokerParts:
             "check": self.vigil.check,
             "on_confirmed": self._count_published,
         }
+
+    @cached_property
+    def topics(self) -> TopicWatch:
+        return TopicWatch(
+            self._settings.bootstrap,
+            partitions=self._settings.partitions,
+            read=[topic.name for topic in KEPT_BY_WORKERS],
+            written=[topic.name for topic in TOPICS if topic not in KEPT_BY_WORKERS],
+            security=self._security,
+        )
 
     @cached_property
     def vigil(self) -> Vigil:

@@ -58,5 +58,13 @@ class ModelParts:
             FORECASTER.name: self._settings.triton_forecaster_version,
         }
         return Serving(
-            self.models, self.proposer, self.forecaster, versions=pinned, retry_s=_SERVING_RETRY_S
+            self.models,
+            self.proposer,
+            self.forecaster,
+            versions=pinned,
+            full_rows={
+                RECOMMENDER.name: self._settings.max_rows,
+                FORECASTER.name: self._settings.stock_in_flight_rows,
+            },
+            retry_s=_SERVING_RETRY_S,
         )

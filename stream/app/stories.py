@@ -68,6 +68,7 @@ class Stories:
             max_dead_letter_bytes=settings.max_dead_letter_bytes,
             future_tolerance_ms=int(settings.future_tolerance_s * 1000),
             n_partitions=settings.partitions,
+            max_redelivered=settings.max_chunk_records * settings.max_chunks_buffered,
         )
         return Reader(self._telemetry, limits)
 
@@ -98,7 +99,6 @@ class Stories:
             self.answers,
             settling=self._broker.settling,
             clock=self._clock,
-            telemetry=self._telemetry,
             n_partitions=self._settings.partitions,
             conflate=self._settings.conflate,
         )
@@ -138,7 +138,6 @@ class Stories:
             self.alerts,
             settling=self._broker.settling,
             clock=self._clock,
-            telemetry=self._telemetry,
             n_partitions=self._settings.partitions,
         )
 

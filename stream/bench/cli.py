@@ -23,6 +23,9 @@ class Broker(StrEnum):
 
 OnBroker = Annotated[Broker, typer.Option(help="Which broker.")]
 Runs = Annotated[int, typer.Option(min=1, max=20, help="Runs of each; medians count.")]
+ExactlyOnce = Annotated[
+    bool, typer.Option("--exactly-once", help="Us with transactions as well; not on tansu.")
+]
 Events = Annotated[int, typer.Option(min=1000, help="Events a run.")]
 
 
@@ -33,12 +36,18 @@ def stream(
     peers: Annotated[str, typer.Option(help="Comma-separated names.")] = "all",
     runs: Runs = 3,
     events: Events = 50_000,
+    exactly_once: ExactlyOnce = False,
 ) -> None:
     """Compare our throughput without inference with others' at the same work."""
     from stream.bench.stream import run_bench_stream
 
     code = run_bench_stream(
-        report=report, broker=broker.value, peers=peers, runs=runs, events=events
+        report=report,
+        broker=broker.value,
+        peers=peers,
+        runs=runs,
+        events=events,
+        transactions=exactly_once,
     )
     raise typer.Exit(code)
 

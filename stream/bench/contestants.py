@@ -14,6 +14,9 @@ from stream.settings import Settings
 from stream.topics import EVENTS, RECOMMENDATIONS
 from stream.wanted_topics import wanted_topics
 
+#: Us with transactions, beside us without.
+EXACTLY_ONCE = "storestream_exactly_once"
+
 
 @dataclass(frozen=True, slots=True)
 class Contestant:
@@ -66,6 +69,12 @@ def ours(settings: Settings) -> Contestant:
         command=(sys.executable, "-m", "stream", "worker"),
         environment=environment,
     )
+
+
+def exactly_once(contestant: Contestant) -> Contestant:
+    """Return *contestant*, one of ours, with its transactions; topics and group are the same."""
+    environment = {**contestant.environment, "STORESTREAM_EXACTLY_ONCE": "true"}
+    return replace(contestant, name=EXACTLY_ONCE, environment=environment)
 
 
 def ours_with_models(settings: Settings, *, conflate: bool) -> Contestant:

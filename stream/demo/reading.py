@@ -23,8 +23,9 @@ from stream.demo.ledger import Chunk
 
 _POLL_MS = 200
 _FETCH_WAIT_MS = 20
-#: As Apache Kafka answers until it has made the topic of the offsets, for its first group.
-_NO_COORDINATOR = (
+#: As Apache Kafka answers until it has made the topic of the offsets, for its first group, and while
+#: another node takes them over.
+NO_COORDINATOR = (
     CoordinatorLoadInProgressError,
     CoordinatorNotAvailableError,
     NotCoordinatorError,
@@ -109,7 +110,7 @@ class Progress:
         """
         try:
             offsets = self._admin.list_group_offsets(self._group_id)[self._group_id]
-        except _NO_COORDINATOR:
+        except NO_COORDINATOR:
             return {}
         found: dict[str, int] = {}
         for at, committed in offsets.items():

@@ -9,9 +9,15 @@ import socket
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
-from kafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from kafka.errors import (
+    KafkaError,
+    TopicAlreadyExistsError,
+    UnknownTopicOrPartitionError,
+    for_code,
+)
 
 from stream.errors import Misconfigured
 
@@ -27,6 +33,13 @@ class Topic:
     partitions: int
     replication: int
     config: Mapping[str, str] = field(default_factory=dict)
+
+
+class Life(NamedTuple):
+    """A topic as it is now: its UUID, None where the broker gives none, and 0 partitions: gone."""
+
+    topic_id: str | None
+    partitions: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +83,7 @@ def create_topics(
         }
         for topic in wanted
     }
-    with _connected(bootstrap, security, timeout_s) as admin:
+    with connected(bootstrap, security, timeout_s) as admin:
         answer = admin.create_topics(options, raise_errors=False) if options else {"topics": []}
         created = [result["name"] for result in answer["topics"] if _was_created(result)]
         if created:
@@ -90,7 +103,7 @@ def list_topics(
     Raises:
         Misconfigured: No broker answers.
     """
-    with _connected(bootstrap, security, timeout_s) as admin:
+    with connected(bootstrap, security, timeout_s) as admin:
         described = admin.describe_topics(None if names is None else list(names))
         found = [topic for topic in described if topic["error_code"] == _NO_ERROR]
         configs = _configs(admin, [topic["name"] for topic in found])
@@ -139,6 +152,27 @@ def differences(wanted: Topic, found: Topic | None) -> Iterator[Difference]:
             yield Difference(wanted.name, what, value, other)
 
 
+def topic_lives(
+    bootstrap: Sequence[str],
+    names: Iterable[str],
+    *,
+    security: Mapping[str, object] | None = None,
+    timeout_s: float = TIMEOUT_S,
+) -> dict[str, Life]:
+    """Return what each topic is now; left out are those that the broker cannot tell of just now.
+
+    Raises:
+        Misconfigured: No broker answers.
+    """
+    with connected(bootstrap, security, timeout_s) as admin:
+        described = admin.describe_topics(list(names))
+    return {
+        topic["name"]: Life(topic["topic_id"], len(topic["partitions"]))
+        for topic in described
+        if topic["error_code"] in {_NO_ERROR, UnknownTopicOrPartitionError.errno}
+    }
+
+
 def topic_ids(
     bootstrap: Sequence[str],
     names: Iterable[str],
@@ -152,15 +186,15 @@ def topic_ids(
         Misconfigured: No broker answers.
     """
     wanted = list(names)
-    with _connected(bootstrap, security, timeout_s) as admin:
-        described = {topic["name"]: topic for topic in admin.describe_topics(wanted)}
-    return {name: described.get(name, {}).get("topic_id") for name in wanted}
+    lives = topic_lives(bootstrap, wanted, security=security, timeout_s=timeout_s)
+    return {name: lives[name].topic_id if name in lives else None for name in wanted}
 
 
 @contextmanager
-def _connected(
+def connected(
     bootstrap: Sequence[str], security: Mapping[str, object] | None, timeout_s: float
 ) -> Iterator[KafkaAdminClient]:
+    """Connect; what Kafka raises meanwhile comes out as ``Misconfigured``."""
     _check_reachable(bootstrap, timeout_s)
     timeout_ms = int(timeout_s * 1000)
     try:

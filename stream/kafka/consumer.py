@@ -179,7 +179,7 @@ class BatchConsumer(BooklessConsumer):
         unread = [tp for tp, offset in committed.items() if not offset]
         if unread:
             await self._thread.seek_to_beginning(*unread)
-        self._committed_offset.update({ensure_TP(tp): at for tp, at in committed.items() if at})
+        self._committed_offset.update({ensure_TP(tp): at or None for tp, at in committed.items()})
         return {ensure_TP(tp): at or 0 for tp, at in committed.items()}
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import faust
+from faust.app import BootStrategy
 from faust.types import AppT, TopicT
 from faust.types.enums import ProcessingGuarantee
 from faust.types.settings import Settings
@@ -30,6 +31,9 @@ FAUST_OPTIONS: Mapping[str, Any] = {
     "broker_request_timeout": 30.0,
     "broker_commit_interval": 1.0,
     "consumer_auto_offset_reset": "earliest",
+    # Nothing of Faust's is read from the environment: there it has no prefix, wins over what is
+    # said here, and BROKER_URL would even put another transport in the place of this one.
+    "env": {},
     "stream_wait_empty": True,
     "table_standby_replicas": 0,
     "topic_allow_declare": False,
@@ -66,6 +70,15 @@ async def no_epochs(_topics: Iterable[str]) -> Mapping[str, int]:
     return {}
 
 
+class WithoutWeb(BootStrategy):  # type: ignore[misc]  # mypy does not follow Faust
+    """Starts no web server: Faust's own has no authentication and listens on every address.
+
+    The setting does not keep it away, for ``faust worker`` turns that on unless told otherwise.
+    """
+
+    enable_web = False
+
+
 class BatchApp(faust.App):  # type: ignore[misc]  # mypy does not follow Faust
     """A Faust app whose agents take ``RecordBatch``; its broker is ``storestream://host:port``.
 
@@ -78,6 +91,7 @@ class BatchApp(faust.App):  # type: ignore[misc]  # mypy does not follow Faust
             once.
     """
 
+    BootStrategy = WithoutWeb
     probation: Probation | None = None
     transactions: Transactions | None = None
 
@@ -98,7 +112,7 @@ class BatchApp(faust.App):  # type: ignore[misc]  # mypy does not follow Faust
 
 
 def refuse_unsafe(app: AppT) -> None:
-    """Check the settings as Faust read them, the environment included.
+    """Check the settings as Faust read them.
 
     Raises:
         Misconfigured: Some would lose records or hang, all of them are listed; or it is no

@@ -1,4 +1,4 @@
-"""The thread in which aiokafka runs, as Faust's driver has it but for four things."""
+"""The thread in which aiokafka runs, as Faust's driver has it but for a few things."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from faust.transport.drivers.aiokafka import (
 from faust.types import TP
 
 from .consumer_app import BatchApp
+from .epoch_consumer import EpochConsumer
 from .tolerant import read_tolerantly
 
 
@@ -31,7 +32,8 @@ class BatchConsumerThread(AIOKafkaConsumerThread):  # type: ignore[misc]  # mypy
         conf, batching = self.app.conf, self.app.batching
         self._assignor = self.app.assignor
         read_tolerantly()
-        return AIOKafkaConsumer(
+        return EpochConsumer(
+            epochs=lambda: self.consumer.epochs,
             client_id=conf.broker_client_id,
             group_id=conf.id,
             group_instance_id=conf.consumer_group_instance_id,
@@ -53,6 +55,13 @@ class BatchConsumerThread(AIOKafkaConsumerThread):  # type: ignore[misc]  # mypy
             connections_max_idle_ms=conf.consumer_connections_max_idle_ms,
             **credentials_to_aiokafka_auth(conf.broker_credentials, conf.ssl_context),
         )
+
+    def assignment(self) -> set[TP]:
+        """Return what is assigned: nothing, too, while there is no consumer yet."""
+        if self._consumer is None:
+            return set()
+        assigned: set[TP] = super().assignment()
+        return assigned
 
     def refusal(self) -> BaseException | None:
         """Why the group does not take this consumer in, None while it may.

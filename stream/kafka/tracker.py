@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 from faust.types import TP
 
+from stream.errors import TopicRecreated
+
 from .records import RecordBatch
 
 
@@ -85,14 +87,18 @@ class OffsetTracker:
         """Start tracking a fetched batch; batches of a partition come in fetch order.
 
         Raises:
-            ValueError: It is of another generation, of a partition not assigned, or behind one
-                already opened: somebody sought without a restart, and a commit could lose records.
+            ValueError: It is of another generation, or of a partition not assigned.
+            TopicRecreated: It is behind one already opened. The client goes back by itself where
+                its offset is no longer there; what is read then would be taken for repeats.
         """
         partition = self._partitions.get(TP(batch.topic, batch.partition))
         if partition is None or batch.generation != self.generation:
             raise ValueError(f"{_place(batch)}: fetched outside generation {self.generation}")
         if batch.first_offset <= partition.last_offset:
-            raise ValueError(f"{_place(batch)}: expected an offset above {partition.last_offset}")
+            raise TopicRecreated(
+                f"{_place(batch)}: expected an offset above {partition.last_offset}; the topic was "
+                "created again, or cut short"
+            )
         n_records = len(batch.records)
         partition.chunks[batch.first_offset] = _Chunk(
             batch.last_offset, n_records, batch.n_bytes, self._clock()

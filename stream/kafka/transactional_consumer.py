@@ -12,6 +12,7 @@ from faust.types import TP
 from stream.errors import PartitionRevoked, PublishFailed
 
 from .consumer import BatchConsumer
+from .epoch_consumer import marked
 from .records import RecordBatch
 from .transactions import Unit
 
@@ -108,13 +109,19 @@ class TransactionalConsumer(BatchConsumer):
         if transactions is None or (not offsets and transactions.is_settled(unit)):
             return False
         try:
-            await transactions.commit(unit, offsets)
+            await transactions.commit(
+                unit, {tp: self._marked(tp, at) for tp, at in offsets.items()}
+            )
         except PartitionRevoked:
             return False
         except Exception as error:  # noqa: BLE001 - whatever it is, nothing more can be committed
             transactions.on_failure(error)
             return False
         return True
+
+    def _marked(self, tp: TP, offset: int) -> Any:
+        epoch = self.epochs.get(tp.topic, 0)
+        return marked(offset, epoch) if epoch else offset
 
     def _of(self, unit: Unit) -> set[TP]:
         transactions = self.app.transactions

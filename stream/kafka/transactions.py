@@ -49,6 +49,20 @@ class TransactionalProducer(BulkProducer):
             "transaction_timeout_ms": int(timeout_s * 1000),
         }
 
+    async def start(self) -> None:
+        """Connect, and return once no producer before this one can commit anything.
+
+        Raises:
+            PublishFailed: No broker answers, or it has no transactions.
+        """
+        try:
+            await super().start()
+        except PublishFailed as error:
+            raise PublishFailed(
+                f"{self._id}: exactly once needs a broker with transactions, such as Apache Kafka, "
+                f"and the right to this transactional id: {error}"
+            ) from error
+
     async def commit(self, records: Sequence[OutRecord], offsets: Mapping[TP, int]) -> None:
         """Return once *records* and *offsets* are committed together.
 
@@ -148,6 +162,8 @@ class Transactions:
 
     async def commit(self, unit: Unit, offsets: Mapping[TP, int]) -> None:
         """Commit *offsets* with all that *unit* has by now; what it gets meanwhile is not part of it.
+
+        An offset may have metadata with it, as aiokafka takes it.
 
         Raises:
             PartitionRevoked: *unit* is not owned, or was disowned meanwhile.

@@ -15,6 +15,7 @@ from stream.domain.events import StockEvent, StockMovement, VisitorEvent
 from stream.errors import InvalidEvent, InvalidInput
 from stream.kafka.partitioning import partition_of
 from stream.kafka.records import InRecord, OutRecord, RecordBatch
+from stream.pipeline.repeats import Repeats
 from stream.telemetry import Telemetry
 from stream.topics import dead_letter_name
 
@@ -55,20 +56,27 @@ class Limits:
         max_dead_letter_bytes: Original bytes that a dead letter keeps at most.
         future_tolerance_ms: How far an event may be ahead of its append before its time is cut.
         n_partitions: Of the topics read; what a key's partition is checked against.
+        max_redelivered: Records of a partition that come again at most when a worker dies.
     """
 
     max_event_bytes: int
     max_dead_letter_bytes: int
     future_tolerance_ms: int
     n_partitions: int
+    max_redelivered: int = 16_000
 
 
 class Reader:
-    """Reads record batches, and makes dead letters of what cannot be used."""
+    """Reads record batches, and makes dead letters of what cannot be used.
+
+    Attributes:
+        repeats: Hears of the records that turned out to be folded before.
+    """
 
     def __init__(self, telemetry: Telemetry, limits: Limits) -> None:
         self._telemetry = telemetry
         self._limits = limits
+        self.repeats = Repeats(telemetry, max_redelivered=limits.max_redelivered)
 
     def take_in(self, batch: RecordBatch, reading: Reading[Event]) -> Intake[Event]:
         """Decode every record of *batch* once."""

@@ -30,7 +30,6 @@ from stream.pipeline.settling import Settling
 from stream.pipeline.tickets import Ticket
 from stream.pipeline.visits import Visit
 from stream.ports import OwnedStates, States
-from stream.telemetry import Telemetry
 from stream.topics import EVENTS, ORDERS, STOCK_MOVEMENTS
 
 _READ: dict[str, Reading[Any]] = {EVENTS.name: decode_clickstream, ORDERS.name: decode_orders}
@@ -61,7 +60,6 @@ class RecommendPipeline:
         *,
         settling: Settling,
         clock: EventClock,
-        telemetry: Telemetry,
         n_partitions: int,
         conflate: bool,
     ) -> None:
@@ -70,7 +68,6 @@ class RecommendPipeline:
         self._reader = reader
         self._batcher = batcher
         self._settling = settling
-        self._telemetry = telemetry
         self._n_partitions = n_partitions
         self._conflate = conflate
 
@@ -103,8 +100,7 @@ class RecommendPipeline:
                 movements += _movements(batch, after, facts)
             rows += [Row((batch.partition, key), visit, tickets) for visit in visits]
         self._batcher.add(*rows)
-        if n_repeats:
-            self._telemetry.repeats.labels(batch.topic).inc(n_repeats)
+        self._reader.repeats.count(batch, n_repeats)
         self._settling.settle([*intake.dead, *self._published(movements)], states, ticket)
 
     def _fold(

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -22,7 +21,7 @@ from stream.model_specs import (
 from stream.pipeline.forecasts import Forecaster
 from stream.pipeline.proposals import Proposer
 from stream.pipeline.scoring import Vocabulary
-from stream.ports import Inference
+from stream.ports import Inference, Tensors
 
 log = structlog.get_logger(__name__)
 
@@ -47,6 +46,9 @@ class ModelServer(Inference, Protocol):
     async def vocabulary(self, version: str) -> tuple[str, ...]:
         """Return the product ids that a recommender version knows, in order of their index."""
 
+    def held_back(self) -> Sequence[str]:
+        """Return the models that are not asked now, because they did not answer."""
+
 
 class Serving:
     """Gives the pipelines the versions to ask for, once each has answered a warm-up.
@@ -55,6 +57,7 @@ class Serving:
 
     Args:
         versions: Pinned by the operator, by model name; empty means the newest.
+        full_rows: Rows of a full request, by model name.
     """
 
     def __init__(
@@ -63,19 +66,34 @@ class Serving:
         proposer: Proposer,
         forecaster: Forecaster,
         *,
-        versions: dict[str, str],
+        versions: Mapping[str, str],
+        full_rows: Mapping[str, int],
         retry_s: float,
     ) -> None:
         self._server = server
         self._proposer = proposer
         self._forecaster = forecaster
         self._versions = versions
+        self._full_rows = full_rows
+        self._away = ""
         self._retry_s = retry_s
 
     @property
     def ready(self) -> bool:
         """Whether the pipelines know which versions to ask for."""
         return self._proposer.vocabulary is not None and bool(self._forecaster.version)
+
+    def missing(self) -> Iterator[str]:
+        """Yield why answers are degraded now; nothing when they are not.
+
+        The server is asked now and then, so that it is not missed only once somebody needs it.
+        """
+        if not self.ready:
+            yield "the models are not served yet"
+        if self._away:
+            yield f"the model server does not answer: {self._away}"
+        for model in self._server.held_back():
+            yield f"{model} is held back until it answers"
 
     async def follow(self) -> None:
         """Keep the pipelines on versions that are served; never returns.
@@ -115,20 +133,34 @@ class Serving:
         await self._server.check([RECOMMENDER, VOCABULARY])
         version = await self._version(RECOMMENDER)
         product_ids = await self._server.vocabulary(version)
-        items = np.zeros((1, MAX_ITEMS), np.int64)
-        items[0, -1] = 1
-        await self._server.infer(RECOMMENDER, version, {"items": items})
+        items = np.zeros((self._full_rows[RECOMMENDER.name], MAX_ITEMS), np.int64)
+        items[:, -1] = 1
+        await self._warm_up(RECOMMENDER, version, {"items": items})
         self._proposer.vocabulary = Vocabulary.of(version, product_ids)
         log.info("recommender_ready", version=version, vocabulary_size=len(product_ids))
 
     async def _begin_forecaster(self) -> None:
         await self._server.check([FORECASTER])
         version = await self._version(FORECASTER)
-        demand = np.zeros((1, HISTORY_DAYS), np.float32)
-        weekday = np.zeros((1, 1), np.int64)
-        await self._server.infer(FORECASTER, version, {"demand": demand, "weekday": weekday})
+        n_rows = self._full_rows[FORECASTER.name]
+        demand = np.zeros((n_rows, HISTORY_DAYS), np.float32)
+        weekday = np.zeros((n_rows, 1), np.int64)
+        await self._warm_up(FORECASTER, version, {"demand": demand, "weekday": weekday})
         self._forecaster.version = version
         log.info("forecaster_ready", version=version)
+
+    async def _warm_up(self, spec: ModelSpec, version: str, full: Tensors) -> None:
+        """Ask for one row, which must be answered, then for as many as a full request has.
+
+        The second is what a burst begins with, and takes longest the first time. Where it is not
+        answered, smaller ones still are.
+        """
+        one = {name: tensor[:1] for name, tensor in full.items()}
+        await self._server.infer(spec, version, one)
+        try:
+            await self._server.infer(spec, version, full)
+        except InferenceError as error:
+            log.warning("full_request_not_answered", model=spec.name, reason=str(error))
 
     async def _take_back(self) -> None:
         """Forget versions that are no longer served.
@@ -136,11 +168,15 @@ class Serving:
         A server that does not answer takes none away: it may come back with the same ones.
         """
         vocabulary, forecaster = self._proposer.vocabulary, self._forecaster.version
-        with contextlib.suppress(InferenceError):
+        try:
             if vocabulary and not await self._server.is_ready(RECOMMENDER, vocabulary.version):
                 self._proposer.vocabulary = None
             if forecaster and not await self._server.is_ready(FORECASTER, forecaster):
                 self._forecaster.version = ""
+        except InferenceError as error:
+            self._away = str(error)
+            return
+        self._away = ""
         if not self.ready:
             log.warning(
                 "versions_gone",

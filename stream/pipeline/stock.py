@@ -23,7 +23,6 @@ from stream.pipeline.intake import Intake, Reader, partition_for
 from stream.pipeline.settling import Settling
 from stream.pipeline.tickets import Ticket
 from stream.ports import OwnedStates, States
-from stream.telemetry import Telemetry
 from stream.topics import PRODUCT_STATE, STOCK_LEVELS, STOCK_MOVEMENTS
 
 StockFact = StockLevelEvent | StockMovement
@@ -50,7 +49,6 @@ class StockPipeline:
         *,
         settling: Settling,
         clock: EventClock,
-        telemetry: Telemetry,
         n_partitions: int,
     ) -> None:
         self._products = products
@@ -58,7 +56,6 @@ class StockPipeline:
         self._batcher = batcher
         self._settling = settling
         self._clock = clock
-        self._telemetry = telemetry
         self._n_partitions = n_partitions
 
     def accept(self, batch: RecordBatch) -> None:
@@ -78,8 +75,7 @@ class StockPipeline:
             effects += self._news(before, after, told=not n_again)
             if is_counted(after) and not all(is_history(record) for record, _ in facts):
                 self._batcher.add(row_of(product_id, states, ticket))
-        if n_repeats:
-            self._telemetry.repeats.labels(batch.topic).inc(n_repeats)
+        self._reader.repeats.count(batch, n_repeats)
         self._settling.settle(effects, states, ticket)
 
     def look_after(self, states: States[Product], keys: Sequence[bytes]) -> None:

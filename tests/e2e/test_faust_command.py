@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.harness.events import view
+from tests.harness.sockets import addresses_listened_to
 from tests.harness.store import Store
 from tests.harness.worker import FAUST_COMMAND, Worker
 
@@ -18,6 +19,7 @@ def test_fausts_own_command_answers_and_drains(store: Store, triton: str, tmp_pa
         worker.wait_ready()
         [sent] = store.publish(view("ann", "p7"))
         store.settle()
+        listens_at = addresses_listened_to(worker.pid)
         worker.terminate()
         code = worker.wait_ended()
 
@@ -25,3 +27,4 @@ def test_fausts_own_command_answers_and_drains(store: Store, triton: str, tmp_pa
     assert answer is not None
     assert answer.decoded.strategy == "session_transformer"
     assert code == 0
+    assert listens_at == {"127.0.0.1"}

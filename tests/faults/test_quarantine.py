@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import subprocess
 import sys
+from http import HTTPStatus
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,29 @@ def test_a_bug_that_ends_each_worker_is_set_aside_as_well(store: Store, tmp_path
     assert store.unanswered(sent) == []
 
 
+@pytest.mark.parametrize("mark", ["stuck", "spinning"])
+def test_a_record_at_which_workers_hang_is_set_aside_as_well(
+    store: Store, tmp_path: Path, mark: str
+) -> None:
+    """Its loop stands still while its heartbeats go on: the worker ends itself, with its stacks."""
+    before = len(store.dead_letters())
+    [hanging] = store.publish(view(mark, "p1"))
+    sent = store.publish(*(view(f"calm-{len(mark)}-{n}", "p1") for n in range(4 * N_PARTITIONS)))
+    with fragile(store, tmp_path, watchdog_s=3) as worker:
+        until(lambda: worker.ask("/live")[0] == HTTPStatus.OK, "it lives")
+        until(lambda: worker.ask("/live", timeout_s=1)[0] != HTTPStatus.OK, "it does not live")
+        worker.wait_ended()
+
+        assert "in decode_or_die" in worker.child.log_path.read_text()
+
+    n_ends = 1 + die_until_settled(store, tmp_path, exit_code=1, watchdog_s=3)
+
+    [letter] = store.dead_letters()[before:]
+    assert 3 <= n_ends <= 4
+    assert (letter.source, letter.headers["dl-reason"]) == (hanging.place, "Quarantined")
+    assert store.unanswered(sent) == []
+
+
 def test_a_skipped_record_kills_nobody(store: Store, tmp_path: Path) -> None:
     before = len(store.dead_letters())
     [deadly] = store.publish(view("skipped", "deadly"))
@@ -122,11 +146,13 @@ def test_a_partition_that_is_not_there_cannot_be_skipped(store: Store) -> None:
     assert f"not among its {N_PARTITIONS}" in refused.stderr
 
 
-def die_until_settled(store: Store, folder: Path, *, exit_code: int = EXIT_CODE) -> int:
+def die_until_settled(
+    store: Store, folder: Path, *, exit_code: int = EXIT_CODE, **settings: object
+) -> int:
     """Start workers, one after the other dies, until one has committed all; return the deaths."""
     n_deaths = 0
     while True:
-        with fragile(store, folder) as worker:
+        with fragile(store, folder, **settings) as worker:
             until(lambda: not worker.child.alive or is_settled(store), "dead or done", within_s=60)
             if worker.child.alive:
                 store.settle()
@@ -142,8 +168,8 @@ def is_settled(store: Store) -> bool:
     return not store.uncommitted(committed)
 
 
-def fragile(store: Store, folder: Path) -> Worker:
-    return Worker(folder, store.bootstrap, triton=None, command=FRAGILE)
+def fragile(store: Store, folder: Path, **settings: object) -> Worker:
+    return Worker(folder, store.bootstrap, triton=None, command=FRAGILE, **settings)
 
 
 def skip(store: Store, sent: Sent) -> subprocess.CompletedProcess[str]:

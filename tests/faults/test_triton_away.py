@@ -6,6 +6,7 @@ import itertools
 import os
 import signal
 from collections.abc import Iterator
+from http import HTTPStatus
 
 import pytest
 
@@ -73,6 +74,22 @@ def test_frozen_triton_means_degraded_answers_within_a_second(
     assert max(latencies_ms(store, early)) <= 1000
     assert max(latencies_ms(store, late)) <= 1000
     until(lambda: not is_degraded(store), "the thawed server answers again")
+
+
+def test_worker_that_has_nothing_to_ask_is_not_ready_while_triton_is_away(
+    own_triton: EmbeddedTriton, worker: Worker
+) -> None:
+    until(worker.ready, "it is ready")
+
+    os.kill(own_triton.child.pid, signal.SIGSTOP)
+    until(lambda: not worker.ready(), "it is not ready")
+    _, why = worker.ask("/ready")
+    live = worker.ask("/live")[0]
+    os.kill(own_triton.child.pid, signal.SIGCONT)
+
+    assert "the model server does not answer" in why
+    assert live == HTTPStatus.OK
+    until(worker.ready, "it is ready again")
 
 
 def held_back(worker: Worker) -> set[str]:

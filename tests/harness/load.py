@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
@@ -26,9 +28,33 @@ def send_over(store: Store, records: Sequence[OutRecord], seconds: float) -> lis
     return asyncio.run(_send_over(store.bootstrap, records, seconds))
 
 
+@contextmanager
+def under_load(store: Store, records: Sequence[OutRecord], seconds: float) -> Iterator[Load]:
+    """Publish *records* as ``send_over`` does, meanwhile; on leaving, wait until all are sent."""
+    with ThreadPoolExecutor(1) as thread:
+        load = Load(thread.submit(send_over, store, records, seconds))
+        yield load
+        load.sent()
+
+
+class Load:
+    """Records that are being sent."""
+
+    def __init__(self, outcome: Future[list[Sent]]) -> None:
+        self._outcome = outcome
+
+    def sent(self) -> list[Sent]:
+        """Wait until the broker has all of them, and return them."""
+        return self._outcome.result()
+
+
 async def _send_over(bootstrap: str, records: Sequence[OutRecord], seconds: float) -> list[Sent]:
     producer = AIOKafkaProducer(
-        bootstrap_servers=bootstrap, max_batch_size=_MAX_BYTES, max_request_size=_MAX_BYTES
+        bootstrap_servers=bootstrap,
+        max_batch_size=_MAX_BYTES,
+        max_request_size=_MAX_BYTES,
+        # What one copy alone has is gone with its broker, and would be no loss of the worker's.
+        acks="all",
     )
     await producer.start()
     started, n_sent = time.monotonic(), 0

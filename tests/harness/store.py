@@ -10,8 +10,6 @@ from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 from kafka import KafkaProducer
-from kafka.admin import KafkaAdminClient
-from kafka.errors import CoordinatorNotAvailableError
 
 from stream.demo.reading import TopicsReader
 from stream.domain.outputs import Recommendation, StockAlert
@@ -35,9 +33,9 @@ from stream.topics import (
 )
 from stream.wanted_topics import wanted_topics
 from tests.harness.events import N_PARTITIONS
+from tests.harness.group import Group
 from tests.harness.waiting import until
 
-GROUP = "storestream"
 Value = TypeVar("Value")
 _decode_recommendation = msgspec.json.Decoder(Recommendation).decode
 _decode_alert = msgspec.json.Decoder(StockAlert).decode
@@ -85,11 +83,11 @@ class Store:
             bootstrap_servers=self.bootstrap, linger_ms=0, max_request_size=4 * 1024 * 1024
         )
         self._reader = TopicsReader(self.bootstrap, {t.name: N_PARTITIONS for t in TOPICS})
-        self._admin = KafkaAdminClient(bootstrap_servers=self.bootstrap)
+        self.group = Group(self.bootstrap)
 
     def close(self) -> None:
         self._producer.close()
-        self._admin.close()
+        self.group.close()
 
     # -- publishing
 
@@ -189,11 +187,7 @@ class Store:
 
     def committed(self) -> dict[tuple[str, int], int]:
         """Return the next offset of each partition that the group has committed."""
-        try:
-            offsets = self._admin.list_group_offsets(GROUP)[GROUP]
-        except CoordinatorNotAvailableError:
-            return {}  # Apache Kafka makes the topic of all commits when the first group comes
-        return {(at.topic, at.partition): committed.offset for at, committed in offsets.items()}
+        return self.group.committed()
 
     def uncommitted(
         self, committed: Mapping[tuple[str, int], int] | None = None
@@ -224,12 +218,19 @@ class Store:
 
     def epochs(self) -> Mapping[str, int]:
         """Return the epoch of each topic, as workers learn it."""
-        return asyncio.run(topic_epochs([self.bootstrap], [topic.name for topic in READ]))
+        return asyncio.run(topic_epochs(self.bootstrap.split(","), [topic.name for topic in READ]))
 
 
-def empty_store(bootstrap: str) -> Store:
-    """Create the topics and return them, read up to nothing."""
-    create_topics([bootstrap], wanted_topics(Settings(partitions=N_PARTITIONS)))
+def empty_store(bootstrap: str, *, replication: int = 1) -> Store:
+    """Create the topics, of which all copies but one confirm a write; return them, read to no end."""
+    wanted = wanted_topics(
+        Settings(
+            partitions=N_PARTITIONS,
+            replication=replication,
+            min_insync_replicas=max(1, replication - 1),
+        )
+    )
+    create_topics(bootstrap.split(","), wanted)
     return Store(bootstrap)
 
 

@@ -97,9 +97,9 @@ class Worker:
         assert self.child.alive, f"The worker ended with {self.child.returncode}: {self.tail()}"
         return self
 
-    def ask(self, path: str) -> tuple[int, str]:
-        """Return status and body of its health port; status 0 while nobody listens."""
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=5)
+    def ask(self, path: str, *, timeout_s: float = 5) -> tuple[int, str]:
+        """Return status and body of its health port; status 0 while nobody answers."""
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=timeout_s)
         try:
             connection.request("GET", path)
             answer = connection.getresponse()

@@ -7,6 +7,9 @@ from collections.abc import AsyncIterator
 import pytest_asyncio
 
 from stream.kafka.producer import BulkProducer
+from tests.harness.fixtures import leaks_found
+
+__all__ = ["leaks_found"]
 
 
 @pytest_asyncio.fixture

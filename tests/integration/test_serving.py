@@ -16,6 +16,9 @@ from tests.integration.triton_fixtures import MODEL_NAMES, make_models
 pytestmark = [pytest.mark.triton, pytest.mark.slow]
 
 
+FULL_ROWS = {spec.name: 4 for spec in MODELS}
+
+
 async def redeploy(models: TritonModels, repository: Path) -> None:
     """Put version 2 in the place of version 1, on a server that goes on."""
     for spec in MODELS:
@@ -32,7 +35,7 @@ async def test_redeployed_version_is_taken_up_when_the_old_one_is_gone(
     models = make_models(server.grpc)
     await models.start()
     proposer, forecaster = Proposer(models), Forecaster(models)
-    serving = Serving(models, proposer, forecaster, versions={}, retry_s=0.2)
+    serving = Serving(models, proposer, forecaster, versions={}, full_rows=FULL_ROWS, retry_s=0.2)
     await serving.until_ready()
 
     await redeploy(models, repository)

@@ -13,12 +13,12 @@ _MAX_CHUNKS = 64
 
 @dataclass(slots=True)
 class Weather:
-    """What all connections of a wire suffer; changed in the loop's own thread.
+    """What all connections of a wire suffer in one direction; changed in the loop's own thread.
 
     Attributes:
         flows: Unset while nothing may pass.
         quick: Set while nothing is late.
-        bytes_per_s: Of each connection and direction, None for as many as there are.
+        bytes_per_s: Of each connection, None for as many as there are.
         n_bytes: Forwarded so far.
     """
 

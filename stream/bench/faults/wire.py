@@ -36,7 +36,7 @@ class Wire:
         self.target_port = target_port
         self._reserved = _bound(0)
         self.port: int = self._reserved.getsockname()[1]
-        self._weather = Weather()
+        self._there, self._back = Weather(), Weather()
         self._open: dict[asyncio.Task[Any], list[asyncio.StreamWriter]] = {}
         self._server: asyncio.Server | None = None
         self._loop = asyncio.new_event_loop()
@@ -68,7 +68,7 @@ class Wire:
     @property
     def n_bytes(self) -> int:
         """How many bytes it has forwarded, either way."""
-        return self._weather.n_bytes
+        return self._there.n_bytes + self._back.n_bytes
 
     def close(self) -> None:
         """Reset all connections and give the port back; a second call does nothing."""
@@ -91,9 +91,14 @@ class Wire:
         self._do(self._deafen)
         self._do(self._cut)
 
-    def slow(self, *, bytes_per_s: float | None = None, delay_s: float = 0.0) -> None:
-        """Let so many bytes pass, each connection and direction, each byte so late."""
-        self._do(self._slow, bytes_per_s, delay_s)
+    def slow(
+        self, *, bytes_per_s: float | None = None, delay_s: float = 0.0, there_only: bool = False
+    ) -> None:
+        """Let so many bytes pass, each connection and direction, each byte so late.
+
+        *there_only*: what a client hears comes as it did; what it says is late.
+        """
+        self._do(self._slow, bytes_per_s, delay_s, there_only)
 
     def stall(self) -> None:
         """Forward nothing and close nothing: new connections are taken, and hear nothing either."""
@@ -124,13 +129,16 @@ class Wire:
             await asyncio.sleep(0)  # what was accepted just now begins, so that it can be cut
 
     async def _stall(self) -> None:
-        self._weather.flows.clear()
+        for way in (self._there, self._back):
+            way.flows.clear()
 
-    async def _slow(self, bytes_per_s: float | None, delay_s: float) -> None:
-        self._weather.slow(bytes_per_s, delay_s)
+    async def _slow(self, bytes_per_s: float | None, delay_s: float, there_only: bool) -> None:
+        for way in (self._there,) if there_only else (self._there, self._back):
+            way.slow(bytes_per_s, delay_s)
 
     async def _heal(self) -> None:
-        self._weather.heal()
+        for way in (self._there, self._back):
+            way.heal()
         await self._listen()
 
     async def _cut(self) -> None:
@@ -156,13 +164,13 @@ class Wire:
     async def _forward(
         self, reader: asyncio.StreamReader, writers: list[asyncio.StreamWriter]
     ) -> None:
-        await self._weather.flows.wait()
-        there, back = await asyncio.open_connection(_LOOPBACK, self.target_port)
-        [writer] = writers
-        writers.append(back)
+        await self._there.flows.wait()
+        reader_back, writer_there = await asyncio.open_connection(_LOOPBACK, self.target_port)
+        [writer_back] = writers
+        writers.append(writer_there)
         async with asyncio.TaskGroup() as both_ways:
-            both_ways.create_task(Flow(self._weather).carry(reader, back))
-            both_ways.create_task(Flow(self._weather).carry(there, writer))
+            both_ways.create_task(Flow(self._there).carry(reader, writer_there))
+            both_ways.create_task(Flow(self._back).carry(reader_back, writer_back))
         for each in writers:
             each.close()
             await each.wait_closed()

@@ -148,6 +148,22 @@ def test_a_slow_wire_takes_the_time_of_its_rate_each_way(wire: Wire) -> None:
     assert took_s >= 0.25
 
 
+def test_a_wire_slow_one_way_is_quick_the_other(wire: Wire) -> None:
+    with connected(wire) as connection:
+        wire.slow(bytes_per_s=200_000, there_only=True)
+        began = time.monotonic()
+        connection.sendall(b"x" * 40_000)
+        [first] = heard(connection, 1)
+        first_s = time.monotonic() - began
+        heard(connection, 39_999)
+        took_s = time.monotonic() - began
+
+    assert first == ord("x")
+    # 16 KiB take 0.08 s and the rest 0.12 s, and what comes back takes nothing.
+    assert first_s >= 0.08
+    assert 0.2 <= took_s < 0.28
+
+
 def test_a_late_wire_adds_its_delay_each_way_and_keeps_its_rate(wire: Wire) -> None:
     said = b"x" * 1_000_000
     with connected(wire) as connection:
@@ -178,7 +194,7 @@ def test_a_wire_to_nobody_resets(wire: Wire) -> None:
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
         wire.target_port = nobody.getsockname()[1]
-        with connected(wire) as connection, pytest.raises(ConnectionResetError):
+        with pytest.raises(ConnectionResetError), connected(wire) as connection:
             connection.recv(1)
 
 

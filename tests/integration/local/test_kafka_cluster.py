@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable, Iterator
 
 import pytest
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import KafkaAdminClient
-from kafka.errors import CoordinatorLoadInProgressError, CoordinatorNotAvailableError
 
 from stream.bench.faults.wire import Wire
+from stream.demo.reading import NO_COORDINATOR
 from stream.kafka.administration import Topic, create_topics, list_topics
 from stream.local.apache_kafka import ApacheKafka, fetch_jars
 from stream.local.children import free_port
 from stream.local.kafka_cluster import OFFSETS, KafkaCluster
 from stream.local.kafka_properties import Wiring
+from tests.harness.fixtures import LEAKS_KNOWN
 from tests.harness.waiting import until
 
-pytestmark = [
-    pytest.mark.kafka,
-    pytest.mark.slow,
-    # kafka-python 3.0.12 leaks a socket each time that a node refuses it.
-    pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
-]
+pytestmark = [pytest.mark.kafka, pytest.mark.slow, *LEAKS_KNOWN]
 
 TOPIC = "test.cluster.v1"
 #: Silence of three seconds, and a new controller before that if it was the controller's node.
@@ -48,12 +43,6 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, wire: Wire) -> Iterator[Ka
         yield cluster
     finally:
         cluster.stop(0)
-
-
-@pytest.fixture(autouse=True)
-def _leaks_are_found_where_they_are_known() -> Iterator[None]:
-    yield
-    gc.collect()
 
 
 @pytest.fixture
@@ -134,7 +123,7 @@ def coordinator_of(cluster: KafkaCluster, group: str) -> int | None:
     def has_offsets() -> bool:
         try:
             return admin.list_group_offsets(group) is not None
-        except (CoordinatorLoadInProgressError, CoordinatorNotAvailableError):
+        except NO_COORDINATOR:
             return False
 
     until(has_offsets, "the group has a coordinator that has loaded its groups")

@@ -7,14 +7,17 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 
 import pytest
+from aiokafka.errors import IllegalStateError
 from faust.types import TP
 
+from stream.agents.gauges import set_gauges
 from stream.agents.watchdog import Stalled, Watchdog
 from stream.agents.worker import WorkerApp
 from stream.app import create_app
+from stream.kafka.records import RecordBatch
 from stream.kafka.transport import consumer_of
 from stream.settings import Settings
-from tests.unit.builders import Clock
+from tests.unit.builders import Clock, Record
 
 TP0 = TP("store.events.v1", 0)
 
@@ -72,13 +75,17 @@ async def worker(clock: Clock) -> AsyncIterator[WorkerApp]:
     app.parts = replace(app.parts, shelf_reader=Reader())  # type: ignore[arg-type]
     app.crash = nothing
     app.recovered = True
-    app._watchdog = Watchdog(60, clock=clock)
+    app._watchdog, app._commits = Watchdog(60, clock=clock), Watchdog(60, clock=clock)
     consumer = consumer_of(app)
     consumer.assignment = lambda: {TP0}
     consumer.highwater = lambda _: 10
     consumer._committed_offset = {TP0: 5}
     yield app
     consumer._thread.thread_loop.close()
+
+
+def batch_at(offset: int, generation: int) -> RecordBatch:
+    return RecordBatch(TP0.topic, TP0.partition, [Record(b"", offset=offset)], generation)
 
 
 async def nothing(_error: BaseException) -> None:
@@ -90,6 +97,10 @@ def at(position: int) -> Callable[[TP], Awaitable[int]]:
         return position
 
     return told
+
+
+async def revoked(tp: TP) -> int:
+    raise IllegalStateError(f"Partition {tp} is not assigned")
 
 
 async def test_dead_reader_of_the_shelf_ends_the_worker(worker: WorkerApp) -> None:
@@ -127,6 +138,30 @@ async def test_commit_markers_at_the_end_are_no_work(worker: WorkerApp, clock: C
     assert worker.live().holds
 
 
+async def test_partition_revoked_while_it_is_asked_for_ends_nothing(
+    worker: WorkerApp, clock: Clock
+) -> None:
+    consumer_of(worker).position = revoked
+    await worker.inspect()
+    clock.now_s += 61
+
+    await worker.inspect()
+
+    assert worker.failure is None
+
+
+async def test_consumer_that_is_still_to_be_started_ends_nothing() -> None:
+    """On a busy machine its thread may come later than the first look."""
+    app = create_app(Settings(inference="none", metrics_port=0))
+    app.loop = asyncio.get_running_loop()
+
+    set_gauges(app.parts, consumer_of(app))
+    await app.inspect()
+
+    assert app.failure is None
+    consumer_of(app)._thread.thread_loop.close()
+
+
 async def test_commit_that_moves_is_progress(worker: WorkerApp, clock: Clock) -> None:
     consumer_of(worker).position = at(5)
     await worker.inspect()
@@ -136,5 +171,38 @@ async def test_commit_that_moves_is_progress(worker: WorkerApp, clock: Clock) ->
     clock.now_s += 50
 
     await worker.inspect()
+
+    assert worker.failure is None
+
+
+async def test_work_that_is_done_and_never_committed_ends_the_worker(
+    worker: WorkerApp, clock: Clock
+) -> None:
+    tracker = consumer_of(worker).tracker
+    tracker.restart([TP0])
+    for offset in range(5, 9):
+        batch = batch_at(offset, tracker.generation)
+        tracker.opened(batch)
+        tracker.complete(batch)
+        await worker.inspect()
+        clock.now_s += 20
+    before = worker.failure
+
+    await worker.inspect()
+
+    assert before is None
+    assert "takes no commit" in str(worker.failure)
+
+
+async def test_commits_that_follow_the_work_are_no_fault(worker: WorkerApp, clock: Clock) -> None:
+    consumer = consumer_of(worker)
+    consumer.tracker.restart([TP0])
+    for offset in range(5, 9):
+        batch = batch_at(offset, consumer.tracker.generation)
+        consumer.tracker.opened(batch)
+        consumer.tracker.complete(batch)
+        await worker.inspect()
+        clock.now_s += 50
+        consumer._committed_offset = {TP0: offset}
 
     assert worker.failure is None

@@ -8,8 +8,9 @@ import pytest
 from aiokafka.errors import KafkaConnectionError
 from faust.types import TP
 
+from stream.agents.watchdog import Stalled
 from stream.app import create_app
-from stream.errors import PublishFailed, RecoveryFailed
+from stream.errors import PublishFailed, RecoveryFailed, TopicRecreated
 from stream.kafka.transport import consumer_of
 from stream.settings import Settings
 from stream.topics import EVENTS
@@ -39,6 +40,8 @@ async def test_failed_recovery_leaves_no_state_to_fold_into() -> None:
         (KafkaConnectionError(), False),
         (ConnectionResetError(), False),
         (TimeoutError(), False),
+        (Stalled("nothing moved"), False),
+        (TopicRecreated("another topic"), False),
     ],
     ids=repr,
 )
@@ -53,6 +56,17 @@ async def test_only_a_bug_is_blamed_on_the_records_in_flight(
 
     assert worker.parts.probation.blamed is blamed
     await asyncio.gather(*worker._tasks)
+
+
+async def test_what_ends_a_part_of_fausts_is_why_the_worker_does_not_live() -> None:
+    """A commit that raises, or a fetch, crashes Faust's services; nobody calls ``fail``."""
+    worker = create_app(Settings(inference="none", metrics_port=0))
+    worker.loop = asyncio.get_running_loop()
+
+    await consumer_of(worker).crash(KafkaConnectionError("no commit"))
+
+    assert worker.live().reasons == ("failed: KafkaConnectionError('no commit')",)
+    consumer_of(worker)._thread.thread_loop.close()
 
 
 async def nothing(_error: BaseException) -> None:

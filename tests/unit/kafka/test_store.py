@@ -299,3 +299,31 @@ async def test_what_is_recovered_replaces_what_was_open(state: StatePartition[in
     state.restore(b"a", quoted(2))
 
     assert state.get(b"a") == 2
+
+
+async def test_without_a_publisher_what_was_put_and_collected_is_taken_once() -> None:
+    store: StateStore[int] = StateStore("changelog", None, FORM)
+    state, effect = store.open(0), OutRecord("answers", 0, b"a", b"answer")
+    state.put(b"a", 1)
+    state.collect([effect])
+    await state.flush()
+    before = state.is_settled
+
+    taken = state.take()
+
+    assert taken == [effect, OutRecord("changelog", 0, b"a", b"<1>")]
+    assert (before, state.is_settled, state.take()) == (False, True, [])
+    assert state.get(b"a") == 1
+
+
+def test_given_back_state_neither_collects_nor_gives_anything() -> None:
+    store: StateStore[int] = StateStore("changelog", None, FORM)
+    state = store.open(0)
+    state.collect([OutRecord("answers", 0, b"a", b"answer")])
+    store.drop(0)
+
+    with pytest.raises(PartitionRevoked):
+        state.collect([])
+    with pytest.raises(PartitionRevoked):
+        state.take()
+    assert state.is_settled

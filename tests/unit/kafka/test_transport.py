@@ -71,6 +71,20 @@ async def test_fit_app_and_its_batch_topics_are_taken(tmp_path: Path) -> None:
     refuse_plain([batch_topic(app, "events", "orders")])
 
 
+async def test_environment_of_faust_says_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    foreign = {"BROKER_URL": "kafka://elsewhere:1", "BROKER_SESSION_TIMEOUT": "77"}
+    for name, value in foreign.items():
+        monkeypatch.setenv(name, value)
+
+    app, plain = make_app(tmp_path), faust.App("app", broker=BROKER, datadir=tmp_path)
+
+    assert [str(url) for url in plain.conf.broker] == ["kafka://elsewhere:1"]
+    assert [str(url) for url in app.conf.broker] == [BROKER]
+    assert app.conf.broker_session_timeout == 10.0
+
+
 async def test_timeouts_are_those_that_make_joins_short(tmp_path: Path) -> None:
     conf = make_app(tmp_path).conf
 

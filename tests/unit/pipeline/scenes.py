@@ -76,7 +76,6 @@ class RecommendScene:
             ),
             settling=Settling(self.log, self.failures.append),
             clock=EventClock(),
-            telemetry=self.telemetry,
             n_partitions=N_PARTITIONS,
             conflate=conflating,
         )
@@ -129,7 +128,6 @@ class StockScene:
             batcher,
             settling=self.settling,
             clock=self.clock,
-            telemetry=self.telemetry,
             n_partitions=4,
         )
 

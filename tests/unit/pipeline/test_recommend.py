@@ -98,6 +98,16 @@ async def test_redelivered_event_changes_nothing_and_is_answered_the_same(
     assert first.recommendation_id == again.recommendation_id
 
 
+async def test_visitor_in_two_partitions_is_answered_for_each(pipeline: Pipeline) -> None:
+    """An answer for both would go with the offsets of one, and not of the other."""
+    for partition in (0, 1):
+        pipeline.pipeline.accept(batch_of(EVENTS.name, views(1), partition=partition))
+    await settled()
+
+    covers = [[cover.partition for cover in answer.covers] for answer in pipeline.answers()]
+    assert covers == [[0], [1]]
+
+
 async def test_history_is_folded_without_an_answer(pipeline: Pipeline) -> None:
     past = [record(make_view(0, product_id="p1"), 0, history=True)]
 

@@ -24,8 +24,15 @@ class Server(Model):
         self.failures = list(failures)
         self.served: str | None = "1"
         self.missing: str | None = None
+        self.most_rows = 1_000
+        self.n_rows: list[tuple[str, int]] = []
+        self.resting: list[str] = []
 
     async def infer(self, spec: ModelSpec, version: str, inputs: Tensors) -> Tensors:
+        n_rows = len(next(iter(inputs.values())))
+        self.n_rows.append((spec.name, n_rows))
+        if n_rows > self.most_rows:
+            raise InferenceUnavailable("too many at once")
         if self.failures:
             raise self.failures.pop()
         if version != self.served:
@@ -42,6 +49,9 @@ class Server(Model):
 
     async def is_ready(self, spec: ModelSpec, version: str) -> bool:
         return version == self.asked()
+
+    def held_back(self) -> Sequence[str]:
+        return self.resting
 
     def asked(self) -> str:
         if self.served is None:
@@ -64,7 +74,12 @@ class Served:
     def __post_init__(self) -> None:
         self.proposer, self.forecaster = Proposer(self.server), Forecaster(self.server)
         self.serving = Serving(
-            self.server, self.proposer, self.forecaster, versions=self.versions, retry_s=0.0
+            self.server,
+            self.proposer,
+            self.forecaster,
+            versions=self.versions,
+            full_rows={"recommender": 8, "forecaster": 4},
+            retry_s=0.0,
         )
 
     def in_use(self) -> tuple[str | None, str]:
@@ -105,6 +120,54 @@ async def test_server_that_is_away_keeps_the_versions_in_use(followed: Served) -
 
     assert followed.in_use() == ("1", "1")
     assert followed.serving.ready
+    assert [*followed.serving.missing()] == ["the model server does not answer: away"]
+
+
+async def test_server_that_answers_again_is_missed_no_more(followed: Served) -> None:
+    followed.server.served = None
+    await settled()
+    followed.server.served = "1"
+    await settled()
+
+    assert [*followed.serving.missing()] == []
+
+
+async def test_model_that_is_held_back_is_missed(followed: Served) -> None:
+    followed.server.resting = ["forecaster"]
+
+    assert [*followed.serving.missing()] == ["forecaster is held back until it answers"]
+
+
+async def test_models_are_missed_until_they_are_served() -> None:
+    serving = Served(Server()).serving
+    before = [*serving.missing()]
+
+    await serving.until_ready()
+
+    assert before == ["the models are not served yet"]
+    assert [*serving.missing()] == []
+
+
+async def test_warm_up_is_one_row_and_then_a_full_request() -> None:
+    served = Served(Server())
+
+    await served.serving.until_ready()
+
+    assert served.server.n_rows == [
+        ("recommender", 1),
+        ("recommender", 8),
+        ("forecaster", 1),
+        ("forecaster", 4),
+    ]
+
+
+async def test_full_request_that_is_not_answered_keeps_from_nothing() -> None:
+    served = Served(Server())
+    served.server.most_rows = 4
+
+    await served.serving.until_ready()
+
+    assert served.serving.ready
 
 
 async def test_pinned_version_that_is_gone_is_waited_for() -> None:
