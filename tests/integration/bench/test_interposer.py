@@ -70,7 +70,7 @@ def test_an_inference_fails_as_told(
 def test_an_inference_comes_too_late(interposer: Interposer) -> None:
     interposer.delay(3.0)
 
-    with pytest.raises(InferenceUnavailable, match="(?i)deadline"):
+    with pytest.raises(InferenceUnavailable, match=r"(?i)deadline"):
         asyncio.run(infer(interposer.address))
 
 
