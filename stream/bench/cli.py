@@ -23,9 +23,6 @@ class Broker(StrEnum):
 
 OnBroker = Annotated[Broker, typer.Option(help="Which broker.")]
 Runs = Annotated[int, typer.Option(min=1, max=20, help="Runs of each; medians count.")]
-ExactlyOnce = Annotated[
-    bool, typer.Option("--exactly-once", help="Us with transactions as well; not on tansu.")
-]
 Events = Annotated[int, typer.Option(min=1000, help="Events a run.")]
 
 
@@ -36,18 +33,12 @@ def stream(
     peers: Annotated[str, typer.Option(help="Comma-separated names.")] = "all",
     runs: Runs = 3,
     events: Events = 50_000,
-    exactly_once: ExactlyOnce = False,
 ) -> None:
     """Compare our throughput without inference with others' at the same work."""
     from stream.bench.stream import run_bench_stream
 
     code = run_bench_stream(
-        report=report,
-        broker=broker.value,
-        peers=peers,
-        runs=runs,
-        events=events,
-        transactions=exactly_once,
+        report=report, broker=broker.value, peers=peers, runs=runs, events=events
     )
     raise typer.Exit(code)
 
@@ -98,6 +89,24 @@ def overload(
     burst = Burst(times=times, seconds=seconds)
     code = run_bench_overload(report=report, broker=broker.value, runs=runs, burst=burst)
     raise typer.Exit(code)
+
+
+@app.command("exactly-once")
+def exactly_once(
+    report: Report = None,
+    broker: OnBroker = Broker.KAFKA,
+    runs: Runs = 3,
+    events: Events = 100_000,
+    rate: Annotated[float, typer.Option(min=1, help="Events a second, for the latency.")] = 1_000,
+    seconds: Annotated[float, typer.Option(min=1, max=600, help="Of that load.")] = 20,
+) -> None:
+    """Measure what transactions cost: throughput, and when answers can be read; not on tansu."""
+    from stream.bench.exactly_once import Load, run_bench_exactly_once
+
+    load_ = Load(events=events, events_per_s=rate, seconds=seconds)
+    raise typer.Exit(
+        run_bench_exactly_once(report=report, broker=broker.value, runs=runs, load=load_)
+    )
 
 
 @app.command("growth")

@@ -26,6 +26,7 @@ RULES = {
     "rule_3_stored_state",
     "rule_4_at_least_once",
     "rule_4_effectively_once",
+    "rule_4_exactly_once",
     "rule_4_bad_input",
     "rule_4_bug",
     "rule_4_triton_away",

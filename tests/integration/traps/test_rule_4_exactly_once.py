@@ -99,7 +99,9 @@ def scene(bootstrap: str, new_topic: Callable[[int], str]) -> Scene:
     return Scene(bootstrap, (new_topic(1), new_topic(1), new_topic(1)))
 
 
-async def test_effects_state_and_offset_are_committed_together(scene: Scene) -> None:
+async def test_rule_4_exactly_once_effects_state_and_offset_are_committed_together(
+    scene: Scene,
+) -> None:
     async with scene.owner() as (transactions, store):
         for number in range(1, 4):
             store[0].put(b"k", b"%d" % number)
@@ -113,7 +115,9 @@ async def test_effects_state_and_offset_are_committed_together(scene: Scene) -> 
     assert not scene.failures
 
 
-async def test_owner_before_can_commit_nothing_once_there_is_another(scene: Scene) -> None:
+async def test_rule_4_exactly_once_owner_before_can_commit_nothing_once_there_is_another(
+    scene: Scene,
+) -> None:
     async with scene.owner() as (frozen, before):
         before[0].put(b"k", b"committed")
         await frozen.commit(frozen.unit_of(scene.tp), {scene.tp: 1})
@@ -129,7 +133,9 @@ async def test_owner_before_can_commit_nothing_once_there_is_another(scene: Scen
     assert await scene.committed() == 1
 
 
-async def test_what_a_dead_owner_left_open_is_aborted_before_anything_is_read(scene: Scene) -> None:
+async def test_rule_4_exactly_once_what_a_dead_owner_left_open_is_aborted_before_anything_is_read(
+    scene: Scene,
+) -> None:
     """It sent all of it, offsets included, and died before it could commit."""
     async with scene.owner() as (transactions, store):
         store[0].put(b"k", b"kept")
@@ -153,7 +159,9 @@ async def test_what_a_dead_owner_left_open_is_aborted_before_anything_is_read(sc
     assert await scene.committed() == 2
 
 
-async def test_recovery_ends_behind_commit_and_abort_markers(scene: Scene) -> None:
+async def test_rule_4_exactly_once_recovery_ends_behind_commit_and_abort_markers(
+    scene: Scene,
+) -> None:
     """Markers take offsets and bring no record: the last offsets of this changelog are such."""
     async with scene.owner() as (transactions, store):
         store[0].put(b"k", b"v")
@@ -170,7 +178,7 @@ async def test_recovery_ends_behind_commit_and_abort_markers(scene: Scene) -> No
         assert {key: store[0].get(key) for key in store[0]} == {b"k": b"v"}
 
 
-async def test_disowned_unit_is_left_to_its_next_owner(scene: Scene) -> None:
+async def test_rule_4_exactly_once_disowned_unit_is_left_to_its_next_owner(scene: Scene) -> None:
     async with scene.owner() as (transactions, store):
         store[0].collect([scene.record(b"late")])
         transactions.disown()
@@ -181,7 +189,9 @@ async def test_disowned_unit_is_left_to_its_next_owner(scene: Scene) -> None:
     assert await scene.committed() is None
 
 
-async def test_only_what_was_there_at_the_call_is_part_of_a_transaction(scene: Scene) -> None:
+async def test_rule_4_exactly_once_only_what_was_there_at_the_call_is_part_of_a_transaction(
+    scene: Scene,
+) -> None:
     async with scene.owner() as (transactions, store):
         unit = transactions.unit_of(scene.tp)
         store[0].collect([scene.record(b"first")])
