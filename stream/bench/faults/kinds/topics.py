@@ -81,8 +81,16 @@ def _drained(here: Scene, topic: str) -> Iterator[None]:
             here.traffic.ask(lambda _, load: load.unpause(topic))
             raise PartDied(f"{topic} was not answered and committed in {_DRAIN_S:.0f} s")
     yield
-    epoch = here.epochs()[topic]
+    epoch = _epoch(here, topic)
     here.traffic.tell(lambda load: load.resume(topic, epoch))
+
+
+def _epoch(here: Scene, topic: str) -> int:
+    """Return the epoch of *topic*; a node that has not heard of it yet knows none."""
+    for _ in here.until(_GONE_S):
+        if epoch := here.epochs()[topic]:
+            return epoch
+    raise PartDied(f"{topic} was not known in {_GONE_S:.0f} s after it was created again")
 
 
 def _is_done(here: Scene, topic: str) -> bool:
