@@ -104,7 +104,7 @@ def answer(visitor_id: str, at: tuple[str, int], first: int, last: int) -> bytes
     covers = (Cover(*at, first, last),)
     return encode(
         Recommendation(
-            recommendation_id=recommendation_id(visitor_id, covers),
+            recommendation_id=recommendation_id(visitor_id, covers, [0] * len(covers)),
             visitor_id=visitor_id,
             covers=covers,
             items=(),
