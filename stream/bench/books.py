@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream.bench.contestants import Contestant
+from stream.bench.listening import Listener
 from stream.bench.loading import Sent
 from stream.demo.ledger import PartitionBook, percentiles
 from stream.demo.reading import TopicsReader
@@ -45,8 +46,10 @@ class Books:
             [PartitionBook() for _ in range(n_partitions)],
         )
 
-    def read(self, timeout_s: float) -> None:
+    def read(self, timeout_s: float, listener: Listener | None = None) -> None:
         """Write down what was appended since the last time, events first.
+
+        Answers count as of when *listener* could read them; without one, as of their append.
 
         Raises:
             TimeoutError: It took longer than *timeout_s*.
@@ -57,7 +60,10 @@ class Books:
                 self._partitions[chunk.partition].record(record)
         for chunk in self._answers.rest(timeout_s):
             for record in chunk.records:
-                self._answered(_decode(record.value or b""), record.timestamp)
+                at_ms = record.timestamp
+                if listener is not None:
+                    at_ms = listener.heard_ms(chunk.partition, record.offset)
+                self._answered(_decode(record.value or b""), at_ms)
 
     def _answered(self, answer: Recommendation, at_ms: int) -> None:
         key, n_new = answer.visitor_id.encode(), 0

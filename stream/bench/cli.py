@@ -23,9 +23,6 @@ class Broker(StrEnum):
 
 OnBroker = Annotated[Broker, typer.Option(help="Which broker.")]
 Runs = Annotated[int, typer.Option(min=1, max=20, help="Runs of each; medians count.")]
-ExactlyOnce = Annotated[
-    bool, typer.Option("--exactly-once", help="Us with transactions as well; not on tansu.")
-]
 Events = Annotated[int, typer.Option(min=1000, help="Events a run.")]
 
 
@@ -36,18 +33,12 @@ def stream(
     peers: Annotated[str, typer.Option(help="Comma-separated names.")] = "all",
     runs: Runs = 3,
     events: Events = 50_000,
-    exactly_once: ExactlyOnce = False,
 ) -> None:
     """Compare our throughput without inference with others' at the same work."""
     from stream.bench.stream import run_bench_stream
 
     code = run_bench_stream(
-        report=report,
-        broker=broker.value,
-        peers=peers,
-        runs=runs,
-        events=events,
-        transactions=exactly_once,
+        report=report, broker=broker.value, peers=peers, runs=runs, events=events
     )
     raise typer.Exit(code)
 
@@ -100,6 +91,24 @@ def overload(
     raise typer.Exit(code)
 
 
+@app.command("exactly-once")
+def exactly_once(
+    report: Report = None,
+    broker: OnBroker = Broker.KAFKA,
+    runs: Runs = 3,
+    events: Events = 100_000,
+    rate: Annotated[float, typer.Option(min=1, help="Events a second, for the latency.")] = 1_000,
+    seconds: Annotated[float, typer.Option(min=1, max=600, help="Of that load.")] = 20,
+) -> None:
+    """Measure what transactions cost: throughput, and when answers can be read; not on tansu."""
+    from stream.bench.exactly_once import Load, run_bench_exactly_once
+
+    load_ = Load(events=events, events_per_s=rate, seconds=seconds)
+    raise typer.Exit(
+        run_bench_exactly_once(report=report, broker=broker.value, runs=runs, load=load_)
+    )
+
+
 @app.command("growth")
 def growth(
     report: Report = None,
@@ -127,6 +136,31 @@ def workers(
 
     counts = _counts(workers, "--workers")
     raise typer.Exit(run_bench_workers(report=report, workers=counts, events=events, runs=runs))
+
+
+@app.command("faults")
+def faults(
+    report: Report = None,
+    broker: Annotated[Broker, typer.Option(help="Apache Kafka only: it takes a cluster.")] = (
+        Broker.KAFKA
+    ),
+    minutes: Annotated[float, typer.Option(min=0.5, max=240, help="Of faults.")] = 40,
+    rate: Annotated[float, typer.Option(min=20, max=5000, help="Events a second.")] = 150,
+    kinds: Annotated[str, typer.Option(help="Comma-separated names.")] = "all",
+    workers: Annotated[int, typer.Option(min=2, max=4, help="To begin with.")] = 2,
+    seed: Annotated[int, typer.Option(help="Of the faults' order and of the load.")] = 1,
+    exactly_once: Annotated[
+        bool, typer.Option("--exactly-once", help="Workers use transactions; no repeats.")
+    ] = False,
+) -> None:
+    """Do faults of every part to a system under load, and look for what was lost or came twice."""
+    from stream.bench.faults.report import Asked
+    from stream.bench.faults.run import run_bench_faults
+
+    if broker is not Broker.KAFKA:
+        raise typer.BadParameter("kafka: three nodes are started", param_hint="--broker")
+    asked = Asked(minutes, rate, seed, exactly_once=exactly_once, n_workers=workers)
+    raise typer.Exit(run_bench_faults(report=report, asked=asked, kinds=kinds))
 
 
 def _counts(listed: str, option: str) -> tuple[int, ...]:

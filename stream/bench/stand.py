@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
 
 from stream.bench.books import Books
 from stream.bench.contestants import Contestant, ours_with_models
+from stream.bench.listening import Listener
 from stream.bench.loading import Sent, Visits, load
 from stream.bench.measuring import Bench, stamped_by_broker, until_through
 from stream.bench.scene import Scene
 from stream.errors import PartDied
 from stream.kafka.administration import create_topics
 from stream.local.children import Child
+from stream.settings import Settings
 
 _PATIENCE_S = 180.0
 #: Before what is measured, so that nothing is done for the first time in it.
@@ -29,20 +33,33 @@ _TOO_MUCH = 1.5
 _MOST_OF_IT = 0.9
 
 
+class Ground(Protocol):
+    """Where a contestant stands."""
+
+    @property
+    def settings(self) -> Settings: ...
+    @property
+    def folder(self) -> Path: ...
+    @property
+    def products(self) -> Sequence[str]: ...
+
+
 @dataclass(slots=True)
 class Stand:
     """One contestant that runs.
 
     Attributes:
         n_events: Given to it so far, since the beginning of its topic.
+        listener: Knows when its answers could be read; None: they count as of their append.
     """
 
-    here: Scene
+    here: Ground
     contestant: Contestant
     visits: Visits
     books: Books
     child: Child
     n_events: int
+    listener: Listener | None = None
 
     def load(self, events_per_s: float, seconds: float) -> Sent:
         """Give it so much; return when the events are appended, answered or not."""
@@ -72,14 +89,18 @@ class Stand:
         Raises:
             PartDied: An event has no answer.
         """
-        self.books.read(_PATIENCE_S)
+        self.books.read(_PATIENCE_S, self.listener)
         if n_lost := self.books.n_unanswered():
             raise PartDied(f"{self.contestant.name}: {n_lost:,} events were not answered")
 
 
 @contextmanager
-def standing(here: Scene, contestant: Contestant, number: int) -> Iterator[Stand]:
+def standing(
+    here: Ground, contestant: Contestant, number: int, listener: Listener | None = None
+) -> Iterator[Stand]:
     """Start *contestant* and let it come warm; visitors of another *number* are others.
+
+    *listener*, if any, listens to its answers by now.
 
     Raises:
         PartDied: It ended, or takes too long.
@@ -91,7 +112,7 @@ def standing(here: Scene, contestant: Contestant, number: int) -> Iterator[Stand
     visits = Visits(here.products, number=1_000 + number)
     child = contestant.start(here.folder)
     try:
-        stand = Stand(here, contestant, visits, books, child, books.n_events)
+        stand = Stand(here, contestant, visits, books, child, books.n_events, listener)
         stand.load(_WARM_UP_PER_S, _WARM_UP_S)
         stand.wait()
         yield stand

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 
@@ -12,19 +12,18 @@ from rich.console import Console
 
 from stream.bench import peer_environment
 from stream.bench.brokers import started
-from stream.bench.contestants import EXACTLY_ONCE, Contestant, exactly_once, ours
+from stream.bench.contestants import Contestant, ours
 from stream.bench.findings import Findings, report_of, table
 from stream.bench.measuring import Bench
 from stream.bench.peers import REQUIREMENTS, Peer, chosen_peers
 from stream.demo.report import machine, write_report
 from stream.errors import LocalPartMissing, PartDied
-from stream.settings import Settings
 
 Say = Callable[[str], object]
 
 
 def run_bench_stream(
-    *, report: Path | None, broker: str, peers: str, runs: int, events: int, transactions: bool
+    *, report: Path | None, broker: str, peers: str, runs: int, events: int
 ) -> int:
     """Run us and the peers in turn, *runs* times; 0 when all that ran answered every event.
 
@@ -32,12 +31,10 @@ def run_bench_stream(
         broker: ``tansu``, ``kafka``, or ``settings`` for the one that the settings name; that one
             must not have our topics yet.
         peers: Their names, comma-separated, or ``all``.
-        transactions: Whether we run exactly once as well.
     """
     console = Console(highlight=False)
     chosen = chosen_peers(peers)
-    names = (*((EXACTLY_ONCE,) if transactions else ()), *(peer.name for peer in chosen))
-    found = Findings(n_events=events, broker=broker, peers=names)
+    found = Findings(n_events=events, broker=broker, peers=tuple(peer.name for peer in chosen))
     able = _able(chosen, found)
     python = _python(able, found, console.print)
     with (
@@ -47,11 +44,10 @@ def run_bench_stream(
         bench = Bench(settings, Path(folder))
         for number in range(runs):
             theirs = [peer.contestant(settings, number, python) for peer in able]
-            us = [(each, number + runs * i) for i, each in enumerate(_ours(settings, transactions))]
-            for contestant, ordinal in (*us, *((each, number) for each in theirs)):
+            for contestant in (ours(settings), *theirs):
                 if contestant.name not in {**found.failed, **found.skipped}:
                     console.print(f"Round {number + 1} of {runs}: {contestant.name} ...", end=" ")
-                    console.print(_run(bench, contestant, ordinal, found))
+                    console.print(_run(bench, contestant, number, found))
     console.print(table(found))
     if report is not None:
         write_report(report_of(found, versions=_versions(), machine=machine()), report)
@@ -60,20 +56,12 @@ def run_bench_stream(
     return 1 if found.failed else 0
 
 
-def _ours(settings: Settings, transactions: bool) -> Iterator[Contestant]:
-    """We read one topic in all our runs, so each must have an ordinal of its own."""
-    yield ours(settings)
-    if transactions:
-        yield exactly_once(ours(settings))
-
-
 def _able(chosen: tuple[Peer, ...], found: Findings) -> tuple[Peer, ...]:
     """Leave out whom the broker does not give what they need, and say so."""
     if found.broker == "tansu":
         needy = [peer.name for peer in chosen if peer.apache_kafka_only]
         reason = "skipped: it reads settings of topics that the embedded broker does not give"
         found.skipped.update(dict.fromkeys(needy, reason))
-        found.skipped[EXACTLY_ONCE] = "skipped: the embedded broker has no transactions"
     return tuple(peer for peer in chosen if peer.name not in found.skipped)
 
 

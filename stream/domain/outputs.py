@@ -156,11 +156,14 @@ class ProductState(Struct, frozen=True, kw_only=True):
     price: float | None = None
 
 
-def recommendation_id(visitor_id: str, covers: Sequence[Cover]) -> str:
-    """Return the id of the answer to *covers*: answering again gives it again."""
+def recommendation_id(visitor_id: str, covers: Sequence[Cover], epochs: Sequence[int]) -> str:
+    """Return the id of the answer to *covers*: answering again gives it again.
+
+    *epochs* are those of their topics: one that is created again has the same offsets again.
+    """
     if len(covers) == 1:
-        return _digest(f"{visitor_id}\x00{_range(covers[0])}")
-    return _digest("\x00".join([visitor_id, *sorted([_range(cover) for cover in covers])]))
+        return _digest(f"{visitor_id}\x00{_range(covers[0], epochs[0])}")
+    return _digest("\x00".join([visitor_id, *sorted(map(_range, covers, epochs))]))
 
 
 def alert_id(product_id: str, known_since_day: int, episode: int) -> str:
@@ -168,8 +171,8 @@ def alert_id(product_id: str, known_since_day: int, episode: int) -> str:
     return _digest(f"{product_id}\x00{known_since_day}\x00{episode}")
 
 
-def _range(cover: Cover) -> str:
-    return f"{cover.topic}/{cover.partition}/{cover.first_offset}-{cover.last_offset}"
+def _range(cover: Cover, epoch: int) -> str:
+    return f"{cover.topic}/{epoch}/{cover.partition}/{cover.first_offset}-{cover.last_offset}"
 
 
 def _digest(text: str) -> str:

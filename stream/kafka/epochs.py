@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import time
 import uuid
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 
-from stream.kafka.administration import topic_ids
+from stream.kafka.administration import topic_lives
+
+#: Nodes hear of a new topic within milliseconds, on a busy machine within a second.
+_TO_BE_HEARD_OF_S = 2.0
+_ASK_AGAIN_S = 0.1
 
 
 async def topic_epochs(
@@ -18,11 +23,22 @@ async def topic_epochs(
 ) -> dict[str, int]:
     """Return each topic's epoch: the same while the topic lives, another once it is created again.
 
+    A topic that is not there is asked for again, for a while, and has 0 then: a node that has not
+    heard yet of a topic just created says the same, and records folded under 0 would be folded
+    again under the topic's own epoch.
+
     Raises:
         Misconfigured: No broker answers.
     """
-    ids = await asyncio.to_thread(topic_ids, bootstrap, list(topics), security=security)
-    return {topic: epoch_of(topic_id) for topic, topic_id in ids.items()}
+    names, deadline = list(topics), time.monotonic() + _TO_BE_HEARD_OF_S
+    while True:
+        lives = await asyncio.to_thread(topic_lives, bootstrap, names, security=security)
+        known = {name: life for name, life in lives.items() if life.partitions}
+        if known.keys() >= set(names) or time.monotonic() > deadline:
+            return {
+                name: epoch_of(known[name].topic_id if name in known else None) for name in names
+            }
+        await asyncio.sleep(_ASK_AGAIN_S)
 
 
 def epoch_of(topic_id: str | None) -> int:

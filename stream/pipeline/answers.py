@@ -93,7 +93,7 @@ class Answers:
         items, strategy = self._choose(visit.session, scores.candidates.get(place))
         by_model = strategy == "session_transformer"
         return Recommendation(
-            recommendation_id=recommendation_id(visit.visitor_id, covers),
+            recommendation_id=recommendation_id(visit.visitor_id, covers, visit.epochs()),
             visitor_id=visit.visitor_id,
             covers=covers,
             items=items,
@@ -136,5 +136,5 @@ class Answers:
         error = RefusedRow(f"{RECOMMENDER.name} refused visitor {visit.visitor_id!r}: {refusal}")
         return [
             self._reader.dead_letter(topic, partition, record, error)
-            for (topic, partition), record in visit.records
+            for (topic, partition, _), record in visit.records
         ]

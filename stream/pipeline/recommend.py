@@ -116,7 +116,7 @@ class RecommendPipeline:
 
         A repeat is owed an answer as well: nobody knows whether the first one got out.
         """
-        place = batch.topic, batch.partition
+        origin = batch.topic, batch.partition, batch.epoch
         number, partition, epoch = _NUMBERS[batch.topic], batch.partition, batch.epoch
         session, visits, n_repeats, simulated = before, [], 0, False
         owed: list[InRecord] = []
@@ -127,13 +127,13 @@ class RecommendPipeline:
             if not is_answered(event) or is_history(record):
                 continue
             if not self._conflate:
-                answered = ((place, record),)
+                answered = ((origin, record),)
                 visits.append(Visit(states, visitor_id, session, answered, event.simulated))
             else:
                 owed.append(record)
                 simulated = simulated or event.simulated
         if owed:
-            records = tuple([(place, record) for record in owed])
+            records = tuple([(origin, record) for record in owed])
             visits.append(Visit(states, visitor_id, session, records, simulated))
         return session, visits, n_repeats
 

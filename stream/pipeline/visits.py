@@ -9,8 +9,8 @@ from stream.domain.sessions import Session
 from stream.kafka.records import InRecord
 from stream.ports import States
 
-#: A topic and one of its partitions.
-TopicPartition = tuple[str, int]
+#: A topic, one of its partitions, and the topic's epoch.
+Origin = tuple[str, int, int]
 
 
 class Visit(Struct, frozen=True):
@@ -26,22 +26,28 @@ class Visit(Struct, frozen=True):
     states: States[Session]
     visitor_id: str
     session: Session
-    records: tuple[tuple[TopicPartition, InRecord], ...]
+    records: tuple[tuple[Origin, InRecord], ...]
     simulated: bool
 
     def covers(self) -> tuple[Cover, ...]:
         """Return what one answer to all records covers, a range for each topic-partition."""
         if len(self.records) == 1:
-            ((topic, partition), record) = self.records[0]
+            ((topic, partition, _), record) = self.records[0]
             return (Cover(topic, partition, record.offset, record.offset),)
-        ranges: dict[TopicPartition, tuple[int, int]] = {}
-        for source, record in self.records:
-            first, last = ranges.get(source, (record.offset, record.offset))
-            ranges[source] = (min(first, record.offset), max(last, record.offset))
+        ranges: dict[Origin, tuple[int, int]] = {}
+        for origin, record in self.records:
+            first, last = ranges.get(origin, (record.offset, record.offset))
+            ranges[origin] = (min(first, record.offset), max(last, record.offset))
         return tuple(
             Cover(topic, partition, first, last)
-            for (topic, partition), (first, last) in sorted(ranges.items())
+            for (topic, partition, _), (first, last) in sorted(ranges.items())
         )
+
+    def epochs(self) -> tuple[int, ...]:
+        """Return the epoch of the topic of each of :meth:`covers`."""
+        if len(self.records) == 1:
+            return (self.records[0][0][2],)
+        return tuple(epoch for _, _, epoch in sorted({origin for origin, _ in self.records}))
 
 
 def conflate(waiting: Visit, newer: Visit) -> Visit:

@@ -16,7 +16,7 @@ from stream.settings import Settings
 from stream.topics import EVENTS, RECOMMENDATIONS, SESSIONS_CHANGELOG, TopicSpec
 from stream.wanted_topics import wanted_topics
 from tests.harness.events import N_PARTITIONS, view
-from tests.harness.folding import fold
+from tests.harness.judging import folded
 from tests.harness.store import Sent, Store, empty_store
 from tests.harness.waiting import until
 from tests.harness.worker import Worker
@@ -59,7 +59,7 @@ def test_a_topic_created_again_under_a_worker_is_read_from_its_beginning(
     assert code != 0
     assert "TopicRecreated('store.events.v1" in failure["error"]
     assert again.unanswered(sent) == []
-    assert trails_of(again.sessions(), name) == trails_of(fold(again)[0], name)
+    assert trails_of(again.sessions(), name) == trails_of(folded(again).sessions, name)
 
 
 @pytest.mark.broker
@@ -78,7 +78,7 @@ def test_a_topic_created_again_while_workers_are_down_is_read_from_its_beginning
         again.settle()
 
     assert again.unanswered(sent) == []
-    assert trails_of(again.sessions(), "late") == trails_of(fold(again)[0], "late")
+    assert trails_of(again.sessions(), "late") == trails_of(folded(again).sessions, "late")
     store.close()
     again.close()
 

@@ -1,17 +1,20 @@
-"""What must hold of a store's topics once all is settled, whatever happened to its workers."""
+"""What must hold of a store's topics once all is settled, whatever happened to its workers.
+
+What state must be, and what alerts must have said, is judged as ``storestream bench faults`` does.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Hashable, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Sequence
 
 import msgspec
 
+from stream.bench.faults.folding import Fold
+from stream.bench.faults.judging import mismatches, unsaid, untold
 from stream.domain.events import StockMovement
-from stream.domain.outputs import StockAlert, alert_id
-from stream.domain.products import is_sold_out
-from stream.topics import EVENTS, ORDERS, STOCK_MOVEMENTS
-from tests.harness.folding import differences, fold, without_alerts
+from stream.topics import EVENTS, INPUTS, ORDERS, STOCK_MOVEMENTS
+from tests.harness.events import N_PARTITIONS
 from tests.harness.store import Sent, Store
 
 _decode_movement = msgspec.json.Decoder(StockMovement).decode
@@ -23,14 +26,26 @@ def losses(store: Store, sent: Sequence[Sent]) -> list[str]:
     *sent* are valid, and the visitors' events among them are all owed an answer.
     """
     owed = [each for each in sent if each.place.topic in {EVENTS.name, ORDERS.name}]
-    sessions, products = fold(store)
+    products, alerts = store.products(), store.alerts()
+    said: defaultdict[str, set[int]] = defaultdict(set)
+    for alert in alerts:
+        said[alert.alert_id].add(alert.revision)
     return [
         *(f"{place} is not answered" for place in store.unanswered(owed)),
-        *differences(store.sessions(), sessions),
-        *differences(without_alerts(store.products()), products),
-        *_untold(store),
-        *_unsaid(store),
+        *mismatches(folded(store), store.sessions(), products),
+        *untold(products, {alert.product_id: alert for alert in alerts}),
+        *unsaid(products, said),
     ]
+
+
+def folded(store: Store) -> Fold:
+    """Return what the input topics, as they were read, fold to."""
+    fold, epochs = Fold(N_PARTITIONS), store.epochs()
+    for topic in INPUTS:
+        for partition, record in store.records(topic):
+            value, epoch = record.value or b"", epochs[topic.name]
+            fold.take(topic.name, partition, record.offset, epoch=epoch, value=value)
+    return fold
 
 
 def repeats(store: Store) -> list[Hashable]:
@@ -44,28 +59,3 @@ def repeats(store: Store) -> list[Hashable]:
     for alert in store.alerts():
         said[alert.alert_id, alert.revision] += 1
     return [what for what, n_times in said.items() if n_times > 1]
-
-
-def _untold(store: Store) -> Iterator[str]:
-    """Yield the products that are sold out and of which no open alert says so."""
-    last = {alert.product_id: alert for alert in store.alerts()}
-    for (_, product_id), product in store.products().items():
-        if is_sold_out(product) and product.demand and not _says_empty(last.get(product_id)):
-            yield f"{product_id} is sold out, last alert: {last.get(product_id)}"
-
-
-def _says_empty(alert: StockAlert | None) -> bool:
-    return alert is not None and alert.kind == "out_of_stock" and alert.status != "resolved"
-
-
-def _unsaid(store: Store) -> Iterator[str]:
-    """Yield the messages that state remembers, each revision of each shortage, and nobody got."""
-    said = {(alert.alert_id, alert.revision) for alert in store.alerts()}
-    for (_, product_id), product in store.products().items():
-        state = product.alert
-        if state is None:
-            continue
-        id_ = alert_id(product_id, state.known_since_day, state.episode)
-        for revision in range(1, state.revision + 1):
-            if (id_, revision) not in said:
-                yield f"{product_id}: revision {revision} of shortage {state.episode} is not said"

@@ -16,12 +16,13 @@ from hypothesis import event as note
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from stream.bench.faults.damage import DAMAGES, damaged
 from stream.codec import UNREADABLE, encode
 from stream.kafka.records import OutRecord, RecordBatch
 from stream.pipeline.intake import Limits, Reader
 from stream.telemetry import Telemetry
 from stream.topics import EVENTS, ORDERS, STOCK_LEVELS, STOCK_MOVEMENTS, dead_letter_name
-from tests.harness.fuzzing import DAMAGES, N_BLOWS, READINGS, corpus, damaged, outcome_of
+from tests.harness.fuzzing import N_BLOWS, READINGS, corpus, outcome_of
 from tests.unit.builders import NOON_MS, Record
 from tests.unit.pipeline.fakes import batch_of
 from tests.unit.pipeline.scenes import RecommendScene, StockScene, completed

@@ -73,3 +73,15 @@ async def test_created_again_topic_has_another_epoch(
 
 async def test_missing_topic_has_epoch_zero(bootstrap: str) -> None:
     assert await topic_epochs([bootstrap], ["no.such.topic.v1"]) == {"no.such.topic.v1": 0}
+
+
+async def test_a_topic_that_the_broker_hears_of_only_now_has_its_own_epoch(
+    bootstrap: str, new_topic: Callable[[int], str]
+) -> None:
+    topic = f"{new_topic(1)}.late"
+    asking = asyncio.create_task(topic_epochs([bootstrap], [topic]))
+    assert await asyncio.to_thread(list_topics, [bootstrap], [topic]) == []
+
+    await asyncio.to_thread(create_topics, [bootstrap], [Topic(topic, 1, 1)])
+
+    assert (await asking)[topic] == (await topic_epochs([bootstrap], [topic]))[topic] != 0

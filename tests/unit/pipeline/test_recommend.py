@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import msgspec
 import numpy as np
 import pytest
@@ -96,6 +98,15 @@ async def test_redelivered_event_changes_nothing_and_is_answered_the_same(
     first, again = pipeline.answers()
     assert pipeline.session() == once
     assert first.recommendation_id == again.recommendation_id
+
+
+async def test_same_offsets_of_a_topic_created_again_are_another_answer(pipeline: Pipeline) -> None:
+    for epoch in (1, 2):
+        await pipeline.take(replace(batch_of(EVENTS.name, views(1)), epoch=epoch))
+
+    first, other = pipeline.answers()
+    assert first.covers == other.covers
+    assert first.recommendation_id != other.recommendation_id
 
 
 async def test_visitor_in_two_partitions_is_answered_for_each(pipeline: Pipeline) -> None:
