@@ -5,15 +5,11 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from stream.bench.faults.wire import Wire
-from stream.bench.stage import resident_bytes
-from stream.local.apache_kafka import ApacheKafka, fetch_jars
-from stream.local.children import free_port
-from stream.local.kafka_properties import Wiring
+from stream.local.apache_kafka import ApacheKafka
 from stream.topics import EVENTS, ORDERS
 from tests.harness.fixtures import LEAKS_KNOWN
 from tests.harness.judging import losses
@@ -26,23 +22,10 @@ from tests.harness.worker import Worker
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow, *LEAKS_KNOWN]
 
-_MIB = 1024 * 1024
-
 
 @pytest.fixture(scope="module")
-def wire() -> Iterator[Wire]:
-    with Wire(free_port()) as wire:
-        yield wire
-
-
-@pytest.fixture(scope="module")
-def own_broker(tmp_path_factory: pytest.TempPathFactory, wire: Wire) -> Iterator[ApacheKafka]:
-    """A broker that tests talk to directly, and workers through the wire."""
-    wiring = Wiring(port=wire.target_port, proxy_port=wire.port)
-    broker = ApacheKafka(tmp_path_factory.mktemp("broker"), fetch_jars(), wiring=wiring)
-    broker.start()
-    yield broker
-    broker.stop()
+def own_broker(wired_broker: ApacheKafka) -> ApacheKafka:
+    return wired_broker
 
 
 @pytest.fixture
@@ -52,8 +35,8 @@ def supervised(store: Store, wire: Wire, tmp_path: Path) -> Iterator[Supervised]
         yield supervised
 
 
-def worker_behind(wire: Wire, folder: Path, **settings: Any) -> Worker:
-    return Worker(folder, wire.address, triton=None, idempotent=True, **settings)
+def worker_behind(wire: Wire, folder: Path) -> Worker:
+    return Worker(folder, wire.address, triton=None, idempotent=True)
 
 
 def test_a_broker_killed_under_load_loses_nothing_and_the_worker_lives_on(
@@ -125,50 +108,20 @@ def test_over_a_slow_connection_answers_are_late_and_none_is_lost(
     assert supervised.ends == []
 
 
-def test_a_worker_that_cannot_publish_stops_reading_and_loses_nothing(
-    store: Store, wire: Wire, tmp_path: Path
+def test_a_connection_stalled_for_longer_than_a_session_loses_nothing(
+    store: Store, supervised: Supervised, wire: Wire
 ) -> None:
-    """It hears all and is hardly heard; then the connection stalls for longer than its session."""
     chance = random.Random(25)
-    bounds: dict[str, Any] = {"max_bytes_in_flight": _MIB, "max_chunk_records": 500}
-    with Supervised(lambda: worker_behind(wire, tmp_path, **bounds)) as supervised:
-        worker = supervised.worker.wait_ready()
-        seen = Seen(worker)
-        wire.slow(bytes_per_s=30_000, there_only=True)
-        sent = send_over(store, trade(chance, 20_000), 0)
-        until(lambda: seen.look() >= _MIB, "as much as may be is in flight", otherwise=seen.told)
-        until(lambda: seen.look() and seen.n_looks > 100, "that lasts")
+
+    with under_load(store, trade(chance, 3000), 6) as load:
+        supervised.answers_more()
         wire.stall()
-        until(lambda: seen.look() and store.group.n_members() == 0, "its group gives it up")
+        until(lambda: store.group.n_members() == 0, "its group gives the worker up")
         wire.heal()
-        supervised.settle(store)
+    supervised.settle(store)
 
-    # One more round of chunks may come when little less than all is in flight.
-    assert max(seen.in_flight) < 2.5 * _MIB < sum(len(each.record.value or b"") for each in sent)
-    assert max(seen.resident) - seen.resident[0] < 64 * _MIB
-    assert losses(store, sent) == []
+    assert losses(store, load.sent()) == []
     assert supervised.ends == []
-
-
-class Seen:
-    """What a worker holds, in bytes, each time that one looked."""
-
-    def __init__(self, worker: Worker) -> None:
-        self._worker = worker
-        self.in_flight: list[float] = []
-        self.resident = [resident_bytes(worker.pid)]
-
-    @property
-    def n_looks(self) -> int:
-        return len(self.in_flight)
-
-    def look(self) -> float:
-        self.in_flight.append(self._worker.metric("stream_in_flight_bytes"))
-        self.resident.append(resident_bytes(self._worker.pid))
-        return self.in_flight[-1]
-
-    def told(self) -> str:
-        return f"At most {max(self.in_flight):,.0f} bytes of {_MIB:,}: {self._worker.tail()}"
 
 
 def visitors_of(sent: Sequence[Sent]) -> list[Sent]:

@@ -8,6 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from stream.bench.faults.wire import Wire
+from stream.local.apache_kafka import ApacheKafka, fetch_jars
+from stream.local.children import free_port
+from stream.local.kafka_properties import Wiring
 from stream.local.local_broker import LocalBroker
 from stream.local.triton import EmbeddedTriton
 from tests.harness.brokers import broker_in
@@ -34,6 +38,22 @@ def own_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalBroker
     started.start()
     yield started
     started.stop()
+
+
+@pytest.fixture(scope="module")
+def wire() -> Iterator[Wire]:
+    with Wire(free_port()) as wire:
+        yield wire
+
+
+@pytest.fixture(scope="module")
+def wired_broker(tmp_path_factory: pytest.TempPathFactory, wire: Wire) -> Iterator[ApacheKafka]:
+    """A broker that tests talk to directly, and workers through the wire."""
+    wiring = Wiring(port=wire.target_port, proxy_port=wire.port)
+    broker = ApacheKafka(tmp_path_factory.mktemp("broker"), fetch_jars(), wiring=wiring)
+    broker.start()
+    yield broker
+    broker.stop()
 
 
 @pytest.fixture(scope="module")

@@ -104,8 +104,12 @@ class Wire:
         """Forward nothing and close nothing: new connections are taken, and hear nothing either."""
         self._do(self._stall)
 
+    def hold(self, api_key: int) -> None:
+        """Hold back Kafka's requests of one kind, and what follows them on their connections."""
+        self._do(self._hold, api_key)
+
     def heal(self) -> None:
-        """Be a good wire again; what a stall held back is forwarded."""
+        """Be a good wire again; what was held back is forwarded."""
         self._do(self._heal)
 
     # -- in the loop's thread
@@ -131,6 +135,9 @@ class Wire:
     async def _stall(self) -> None:
         for way in (self._there, self._back):
             way.flows.clear()
+
+    async def _hold(self, api_key: int) -> None:
+        self._there.hold(api_key)
 
     async def _slow(self, bytes_per_s: float | None, delay_s: float, there_only: bool) -> None:
         for way in (self._there,) if there_only else (self._there, self._back):

@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import socket
 import socketserver
+import struct
 import threading
 import time
 from collections.abc import Iterator
 
 import pytest
 
+from stream.bench.faults.flow import Requests
 from stream.bench.faults.wire import Wire
 from tests.harness.waiting import until
 
@@ -188,6 +190,40 @@ def test_healing_lets_pass_at_once_what_a_slow_wire_still_carries(wire: Wire) ->
         wire.heal()
 
         assert heard(connection, 10_000) == b"x" * 10_000
+
+
+def request(api_key: int, n_bytes: int) -> bytes:
+    """Return a request of Kafka's protocol: its size, its api key, and anything."""
+    return struct.pack(">ih", n_bytes + 2, api_key) + b"x" * n_bytes
+
+
+def test_requests_of_one_kind_are_held_back_and_all_behind_them(wire: Wire) -> None:
+    fetch, produce = request(1, 40_000), request(0, 40_000)
+    with connected(wire) as fetching, connected(wire) as producing:
+        assert echoed(producing, produce + fetch) == produce + fetch
+
+        wire.hold(0)
+        assert echoed(fetching, fetch * 3) == fetch * 3
+        assert echoed(producing, fetch) == fetch
+        producing.sendall(produce + fetch)
+        producing.settimeout(0.3)
+        with pytest.raises(TimeoutError):
+            producing.recv(1)
+        producing.settimeout(5)
+        wire.heal()
+
+        assert heard(producing, len(produce + fetch)) == produce + fetch
+
+
+@pytest.mark.parametrize("n_bytes", range(1, 7))
+def test_requests_are_told_however_they_are_cut(n_bytes: int) -> None:
+    said = request(3, 0) + request(0, 1) + request(18, 50) + request(0, 5000) + request(1, 3)
+    parts = [said[at : at + n_bytes] for at in range(0, len(said), n_bytes)]
+    requests = Requests()
+
+    found = [api_key for part in parts for api_key in requests.begun_in(part)]
+
+    assert found == [3, 0, 18, 0, 1]
 
 
 def test_a_wire_to_nobody_resets(wire: Wire) -> None:
