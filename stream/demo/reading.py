@@ -13,23 +13,14 @@ from contextlib import contextmanager
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import KafkaAdminClient
-from kafka.errors import (
-    CoordinatorLoadInProgressError,
-    CoordinatorNotAvailableError,
-    NotCoordinatorError,
-)
+from kafka.errors import KafkaError, UnknownBrokerIdError
 
 from stream.demo.ledger import Chunk
 
 _POLL_MS = 200
 _FETCH_WAIT_MS = 20
-#: As Apache Kafka answers until it has made the topic of the offsets, for its first group, and while
-#: another node takes them over.
-NO_COORDINATOR = (
-    CoordinatorLoadInProgressError,
-    CoordinatorNotAvailableError,
-    NotCoordinatorError,
-)
+#: Of the coordinator; one that is gone keeps whoever asks it for so long.
+_ANSWER_MS = 5_000
 
 
 class TopicsReader:
@@ -101,16 +92,26 @@ class Progress:
 
     def __init__(self, bootstrap: str, group_id: str) -> None:
         self._group_id = group_id
-        self._admin = KafkaAdminClient(bootstrap_servers=bootstrap)
+        self._bootstrap = bootstrap
+        self._admin: KafkaAdminClient | None = self._connected()
 
     def committed(self) -> dict[str, int]:
         """Records completed and committed, by topic, over all its partitions.
 
-        While the broker has no coordinator for the group, nothing is known of it.
+        Nothing is known while the coordinator is away, another takes over, or there is none yet: a
+        broker without groups has none.
+
+        Raises:
+            KafkaError: One that does not pass by itself.
         """
         try:
+            self._admin = self._admin or self._connected()
             offsets = self._admin.list_group_offsets(self._group_id)[self._group_id]
-        except NO_COORDINATOR:
+        except KafkaError as error:
+            self.close()
+            # The node that is gone may be unknown by now; no other error says so for good.
+            if not error.retriable and not isinstance(error, UnknownBrokerIdError):
+                raise
             return {}
         found: dict[str, int] = {}
         for at, committed in offsets.items():
@@ -118,4 +119,10 @@ class Progress:
         return found
 
     def close(self) -> None:
-        self._admin.close()
+        """Let go of the client, which asks for ever the coordinator that it found first."""
+        admin, self._admin = self._admin, None
+        if admin is not None:
+            admin.close()
+
+    def _connected(self) -> KafkaAdminClient:
+        return KafkaAdminClient(bootstrap_servers=self._bootstrap, request_timeout_ms=_ANSWER_MS)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
-from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka import KafkaConsumer, KafkaProducer, OffsetAndMetadata, TopicPartition
 from kafka.admin import KafkaAdminClient
+from kafka.errors import RetriableError
 
 from stream.bench.faults.wire import Wire
-from stream.demo.reading import NO_COORDINATOR
+from stream.demo.reading import Progress
 from stream.kafka.administration import Topic, create_topics, list_topics
 from stream.local.apache_kafka import ApacheKafka, fetch_jars
 from stream.local.children import free_port
@@ -116,6 +117,41 @@ def test_a_leader_at_fault_is_replaced_and_comes_back_in_sync(
     assert read(cluster, 0)[confirmed.offset - 1 :] == [b"before", b"after"]
 
 
+def test_progress_is_told_by_the_next_coordinator_when_one_is_killed(
+    cluster: KafkaCluster,
+) -> None:
+    group, committed = "progress", {TOPIC: 7}
+    coordinator_of(cluster, group)
+    commit(cluster, group, 7)
+    progress = Progress(cluster.bootstrap, group)
+    until(lambda: progress.committed() == committed, "it is committed")
+    killed = cluster.coordinator_of(group)
+    assert killed is not None
+
+    cluster.nodes[killed].kill()
+    until(
+        lambda: cluster.coordinator_of(group) not in {killed, None},
+        "another coordinates it",
+        within_s=REPLACED_S,
+    )
+    until(lambda: progress.committed() == committed, "it says so", within_s=REPLACED_S)
+    cluster.nodes[killed].start()
+    cluster.wait_in_sync(30)
+    until(lambda: progress.committed() == committed, "and goes on", within_s=REPLACED_S)
+    progress.close()
+
+
+def commit(cluster: KafkaCluster, group: str, offset: int) -> None:
+    """Commit *offset* for *group*, of the topic's first partition."""
+    consumer = KafkaConsumer(
+        bootstrap_servers=cluster.bootstrap, group_id=group, enable_auto_commit=False
+    )
+    at = TopicPartition(TOPIC, 0)
+    consumer.assign([at])
+    consumer.commit({at: OffsetAndMetadata(offset, "", -1)})
+    consumer.close()
+
+
 def coordinator_of(cluster: KafkaCluster, group: str) -> int | None:
     """Ask for it until there is one: the first who does so has the topic of the offsets made."""
     admin = KafkaAdminClient(bootstrap_servers=cluster.bootstrap)
@@ -123,7 +159,7 @@ def coordinator_of(cluster: KafkaCluster, group: str) -> int | None:
     def has_offsets() -> bool:
         try:
             return admin.list_group_offsets(group) is not None
-        except NO_COORDINATOR:
+        except RetriableError:
             return False
 
     until(has_offsets, "the group has a coordinator that has loaded its groups")
