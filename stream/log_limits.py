@@ -36,8 +36,8 @@ class _Told:
 class RepeatsLeftOut(logging.Filter):
     """Lets a line of *loggers*, or of any below them, through unless one like it just was.
 
-    Lines are alike when logger, level and text agree, and the arguments: of an error its class,
-    since its words may differ each time. So another error, or the same of another node, is told at
+    Lines are alike when logger, level and text agree, and the arguments: of an error or a time
+    to wait only the class, since they may differ each time. So another error, or the same of another node, is told at
     once. Only warnings and errors are looked at, and nobody else's. It belongs to a handler: the
     filter of a logger does not see what comes from those below it.
     """
@@ -96,7 +96,8 @@ def _kind(record: logging.LogRecord) -> Kind:
 
 
 def _gist(part: object) -> object:
-    return type(part) if isinstance(part, BaseException) else str(part)[:_MAX_GIST_CHARS]
+    varies = isinstance(part, BaseException | float)
+    return type(part) if varies else str(part)[:_MAX_GIST_CHARS]
 
 
 def tell_left_out(_: object, __: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

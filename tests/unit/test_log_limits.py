@@ -101,6 +101,12 @@ def test_words_of_an_error_make_no_other_line(repeats: RepeatsLeftOut) -> None:
     assert told == [True, False, False]
 
 
+def test_how_long_it_waits_makes_no_other_line(repeats: RepeatsLeftOut) -> None:
+    told = [repeats.filter(make_line("waiting %.2f s", 0.1 * n)) for n in range(3)]
+
+    assert told == [True, False, False]
+
+
 @pytest.mark.parametrize(
     "other",
     [
