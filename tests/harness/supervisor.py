@@ -16,12 +16,12 @@ class Supervised:
     """Starts a worker, and another one whenever it is looked after and finds that one ended.
 
     Attributes:
-        ends: The exit codes of those that ended by themselves.
+        ends: Of those that ended by themselves, the exit code and why, as their logs say it.
     """
 
     def __init__(self, start: Callable[[], Worker]) -> None:
         self.worker = start()
-        self.ends: list[int] = []
+        self.ends: list[str] = []
         self._start = start
 
     def __enter__(self) -> Self:
@@ -39,7 +39,8 @@ class Supervised:
         """Return the worker that runs now."""
         code = self.worker.child.returncode
         if code is not None:
-            self.ends.append(code)
+            failures = [entry["error"] for entry in self.worker.logged("worker_failed")]
+            self.ends.append(f"{code}: {failures or self.worker.tail()}")
             self.worker = self._start()
         return self.worker
 
