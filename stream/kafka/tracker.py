@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from faust.types import TP
@@ -155,15 +155,17 @@ class OffsetTracker:
     @property
     def n_begun(self) -> int:
         """Batches an agent took and did not complete: those that a drain waits for."""
-        return self.n_begun_of(self._partitions)
+        return sum(chunk.begun and not chunk.done for chunk in self._chunks(self._partitions))
 
-    def n_begun_of(self, tps: Iterable[TP]) -> int:
-        """Return how many batches of *tps* an agent took and did not complete."""
-        return sum(
-            chunk.begun and not chunk.done
-            for tp in tps
-            for chunk in self._partitions[tp].chunks.values()
-        )
+    def is_half_done(self, tps: Iterable[TP]) -> bool:
+        """Whether a batch of *tps* had effects and its offset cannot be committed.
+
+        An agent took it and did not complete it, or it is complete behind one that is not.
+        """
+        return any(chunk.begun or chunk.done for chunk in self._chunks(tps))
+
+    def _chunks(self, tps: Iterable[TP]) -> Iterator[_Chunk]:
+        return (chunk for tp in tps for chunk in self._partitions[tp].chunks.values())
 
     def oldest_open_s(self) -> float:
         """Age in seconds of the oldest batch not completed; 0 without any."""

@@ -63,11 +63,12 @@ class TransactionalConsumer(BatchConsumer):
     async def perform_seek(self) -> None:
         """Seek as ever, but leave nothing behind that could be committed and is read again."""
         if self.app.transactions is not None:
-            if not await self._drain():
+            await self._drain()
+            await self.force_commit()
+            if self.tracker.is_half_done(self.tracker.assigned):
                 error = "exactly once, what is half done cannot be read again; the worker must end"
                 self.app.transactions.on_failure(PublishFailed(error))
                 return
-            await self.force_commit()
         await super().perform_seek()
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
@@ -91,7 +92,7 @@ class TransactionalConsumer(BatchConsumer):
     async def _commit_unit(self, unit: Unit) -> bool:
         async with self._one_at_a_time[unit]:
             tps, tracker = self._of(unit), self.tracker
-            if tracker.n_begun_of(tps) or not tps.isdisjoint(self._unopened):
+            if tracker.is_half_done(tps) or not tps.isdisjoint(self._unopened):
                 return False
             offsets = {tp: at for tp, at in tracker.committable().items() if tp in tps}
             generation = tracker.generation
