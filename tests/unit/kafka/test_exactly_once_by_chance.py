@@ -10,7 +10,8 @@ import pytest
 from faust.types import TP
 
 from stream.kafka import consumer
-from tests.unit.kafka.simulated import N_RECORDS, TPS, SimulatedBroker, SimulatedWorker, condemn
+from tests.unit.kafka.simulated import N_RECORDS, TPS, SimulatedWorker, condemn
+from tests.unit.kafka.simulated_broker import SimulatedBroker
 
 N_WORKERS = 4
 
