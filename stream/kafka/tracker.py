@@ -66,11 +66,13 @@ class OffsetTracker:
         self.in_flight = 0
         self.bytes_in_flight = 0
         self._clock = clock
+        self._closed = False
         self._partitions: dict[TP, _Partition] = {}
 
     def restart(self, assigned: Iterable[TP]) -> int:
         """Forget everything, as after a seek to the committed offsets; return the new generation."""
         self.generation += 1
+        self._closed = False
         self.in_flight = self.bytes_in_flight = 0
         self._partitions = {TP(*tp): _Partition() for tp in assigned}
         return self.generation
@@ -108,11 +110,21 @@ class OffsetTracker:
         self.in_flight += 1
         self.bytes_in_flight += batch.n_bytes
 
-    def begin(self, batch: RecordBatch) -> None:
-        """Say that an agent took *batch*: from now on a drain waits for it."""
+    def begin(self, batch: RecordBatch) -> bool:
+        """Say that an agent took *batch*: from now on a drain waits for it.
+
+        Returns:
+            Whether it may go on; False where the records are, or will be, read again.
+        """
         chunk = self._find(batch)
-        if chunk is not None:
-            chunk.begun = True
+        if chunk is None or (self._closed and not chunk.begun):
+            return False
+        chunk.begun = True
+        return True
+
+    def close(self) -> None:
+        """Let no more batches be begun before the next ``restart``."""
+        self._closed = True
 
     def complete(self, batch: RecordBatch) -> None:
         """Say that everything *batch* caused is confirmed; ignored when it is not tracked any more."""

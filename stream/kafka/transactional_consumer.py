@@ -63,6 +63,8 @@ class TransactionalConsumer(BatchConsumer):
     async def perform_seek(self) -> None:
         """Seek as ever, but leave nothing behind that could be committed and is read again."""
         if self.app.transactions is not None:
+            # What waits for its agent is read again, and must not be begun meanwhile.
+            self.tracker.close()
             await self._drain()
             await self.force_commit()
             if self.tracker.is_half_done(self.tracker.assigned):
@@ -70,6 +72,15 @@ class TransactionalConsumer(BatchConsumer):
                 self.app.transactions.on_failure(PublishFailed(error))
                 return
         await super().perform_seek()
+
+    async def wait_empty(self) -> None:
+        """Drain and commit as ever; after a drain that timed out nothing more can be committed.
+
+        What it did not wait for still has effects, and their offsets are tracked no longer.
+        """
+        await super().wait_empty()
+        if self.app.transactions is not None and not self.tracker.assigned:
+            self.app.transactions.disown()
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Drain and commit as ever; what is not committed by then, its next owner reads again."""

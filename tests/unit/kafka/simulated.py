@@ -170,7 +170,8 @@ class SimulatedWorker:
 
     def _accept(self, batch: RecordBatch) -> None:
         key = batch.topic.encode()
-        self.consumer.tracker.begin(batch)
+        if not self.consumer.tracker.begin(batch):
+            return
         states = self.store[batch.partition]
         for record in batch.records:
             states.put(key, _folded(states.get(key) or 0, record.offset))

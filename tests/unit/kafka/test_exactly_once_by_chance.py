@@ -74,6 +74,9 @@ async def live(broker: SimulatedBroker, folder: Path, *, to_the_end: bool = Fals
             await broker.pause(200)
             if worker.failures:
                 break
+            if chance.random() < 0.3:
+                worker.consumer._n_drops += 1  # as by a fetch that nobody waited for
+                continue
             await worker.revoke()
             await worker.assign()
         await broker.pause(100)

@@ -132,3 +132,30 @@ async def test_seek_over_a_batch_that_stays_half_done_ends_the_worker(scene: Sce
     await scene.consumer.perform_seek()
 
     assert "half done" in str(scene.failures[0])
+
+
+async def test_batch_that_waited_for_its_agent_during_a_seek_is_not_begun(scene: Scene) -> None:
+    """It is read again: begun as well, it would be answered twice."""
+    [waiting] = await scene.read()
+    seeking = asyncio.create_task(scene.consumer.perform_seek())
+    await asyncio.sleep(0)
+    during = scene.consumer.tracker.begin(waiting)
+    await seeking
+    afterwards = scene.consumer.tracker.begin(waiting)
+    [again] = await scene.read()
+
+    assert (during, afterwards) == (False, False)
+    assert scene.consumer.tracker.begin(again)
+    assert scene.failures == []
+
+
+async def test_what_a_drain_did_not_wait_for_is_committed_by_no_seek(scene: Scene) -> None:
+    """One that was under way gives the tracker its partitions back, before the state is dropped."""
+    await scene.begin()
+    await scene.consumer.wait_empty()
+    scene.effect(b"too late")
+    scene.consumer.tracker.restart([TP0])
+
+    await scene.consumer.force_commit()
+
+    assert scene.broker.committed == []
