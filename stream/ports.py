@@ -66,8 +66,8 @@ class Publisher(Protocol):
     async def publish(self, effects: Effects) -> None:
         """Publish *effects*; their order is kept per partition, also between calls.
 
-        Returns when the broker has confirmed all of them; exactly once, it keeps them without a
-        pause for the transaction that makes their state durable.
+        Returns when the broker has confirmed all of them; exactly once, it keeps them at the call,
+        for the transaction that makes their state durable.
 
         Raises:
             PartitionRevoked: Exactly once, a partition is no longer ours.

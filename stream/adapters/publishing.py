@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Coroutine
 from itertools import chain
+from typing import Any
 
 from stream.kafka.producer import Publisher
 from stream.ports import Effects
@@ -22,11 +24,19 @@ class AtOnce:
 class WithState:
     """Leaves effects with the state of their partition, whose transaction takes them along."""
 
-    async def publish(self, effects: Effects) -> None:
-        """Return without a pause: what the caller remembers next is part of the same transaction.
+    def publish(self, effects: Effects) -> Coroutine[Any, Any, None]:
+        """Keep *effects* at the call, and return what needs no pause.
+
+        What the caller remembers before or next is part of the same transaction, also where another
+        task awaits the return.
 
         Raises:
             PartitionRevoked: A partition is no longer ours, its new owner makes the effects again.
         """
         for states, records in effects.items():
             states.collect(records)
+        return _nothing_more()
+
+
+async def _nothing_more() -> None:
+    """Return at once."""

@@ -25,12 +25,14 @@ def listen(
     """Register an agent that hands every record batch of *topics* to *accept*.
 
     No exception leaves its body, for Faust would start the agent anew and go on: a bug goes to
-    *on_failure*, and the batch is never completed, so that its records are read again.
+    *on_failure*, and the batch is never completed, so that its records are read again. One whose
+    records are read again anyway, for the consumer went back, is not accepted at all.
     """
 
     async def agent(batches: AsyncIterable[RecordBatch]) -> None:
         async for batch in batches:
-            consumer_of(app).tracker.begin(batch)
+            if not consumer_of(app).tracker.begin(batch):
+                continue
             try:
                 accept(batch)
             except PartitionRevoked as error:

@@ -10,8 +10,10 @@ from faust.types import TP
 
 from stream.adapters.security import client_options
 from stream.agents.parts import Parts
+from stream.errors import PartitionRevoked
 from stream.kafka.recovery import recover
 from stream.kafka.store import StateStore
+from stream.kafka.transactions import Transactions
 from stream.topics import EVENTS, STOCK_LEVELS
 
 log = structlog.get_logger(__name__)
@@ -30,7 +32,7 @@ async def recover_all(parts: Parts, assigned: set[TP], *, overtaken: Callable[[]
     """Return when the state of every partition in *assigned* is whole, and the shelf is read.
 
     Args:
-        overtaken: Whether another assignment has come meanwhile.
+        overtaken: Whether *assigned* was given back, or assigned anew, meanwhile.
 
     Raises:
         PartitionRevoked: It was overtaken.
@@ -38,12 +40,23 @@ async def recover_all(parts: Parts, assigned: set[TP], *, overtaken: Callable[[]
         RecoveryFailed: A changelog could not be read to its end.
     """
     if parts.transactions is not None:
-        await parts.transactions.own(assigned)
+        await _own(parts.transactions, assigned, overtaken)
     sessions, products = _numbers(assigned, EVENTS.name), _numbers(assigned, STOCK_LEVELS.name)
     await _recover(parts, parts.sessions, sessions, overtaken)
     await _recover(parts, parts.products, products, overtaken)
     await _recover(parts, parts.notes, {tp.partition for tp in assigned}, overtaken)
     await parts.shelf_reader.wait_ready(parts.settings.recovery_timeout_s)
+
+
+async def _own(
+    transactions: Transactions, assigned: set[TP], overtaken: Callable[[], bool]
+) -> None:
+    """Own *assigned*, but fence nobody to whom it was given meanwhile, nor keep it from them."""
+    if not overtaken():
+        await transactions.own(assigned)
+    if overtaken():
+        transactions.disown()
+        raise PartitionRevoked("given back before the producers were open")
 
 
 async def _recover(

@@ -51,7 +51,7 @@ class WorkerApp(BatchApp):
     def use(self, parts: Parts) -> None:
         """Take *parts* in and register the agents that feed the pipelines."""
         self.parts = parts
-        self.recovered = False
+        self.recovered, self._n_revocations = False, 0
         self._watchdog = Watchdog(parts.settings.watchdog_s)
         self._guard = LoopGuard(parts.settings.watchdog_s)
         self._lookout = Lookout(parts)
@@ -147,13 +147,14 @@ class WorkerApp(BatchApp):
 
     async def _on_revoked(self, app: Any, revoked: set[TP], **_: Any) -> None:
         self.recovered = False
+        self._n_revocations += 1
         for batcher in self.parts.batchers.values():
             batcher.forget()
         own_nothing(self.parts)
 
     async def _on_rebalanced(self, app: Any, **_: Any) -> None:
         """Rebuild the state of what is assigned, before its first event."""
-        generation = self.consumer_generation_id
+        begun = self.consumer_generation_id, self._n_revocations
         self.parts.probation.forget()
         for rounds in self.parts.rounds:
             rounds.restart()
@@ -166,7 +167,7 @@ class WorkerApp(BatchApp):
                 await recover_all(
                     self.parts,
                     assigned,
-                    overtaken=lambda: self.consumer_generation_id != generation,
+                    overtaken=lambda: begun != (self.consumer_generation_id, self._n_revocations),
                 )
         except PartitionRevoked as error:
             log.info("recovery_overtaken", reason=str(error))

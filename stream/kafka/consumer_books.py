@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import faust
@@ -63,6 +64,18 @@ class BooklessConsumer(Consumer):  # type: ignore[misc]  # mypy does not follow 
         message.acked = True
         self._unacked_messages.discard(message)
         return False
+
+    async def maybe_wait_for_commit_to_finish(self) -> bool:
+        """Wait for the commit under way; True where there was one, and nobody cancelled it.
+
+        Faust's awaits its future: whoever is cancelled meanwhile cancels that, never hears of it,
+        and commits on without the deadline that it had.
+        """
+        under_way = self._commit_fut
+        if under_way is None:
+            return False
+        await asyncio.wait([under_way])
+        return not under_way.cancelled()
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         """Do nothing: a gap in offsets says nothing about what is completed."""

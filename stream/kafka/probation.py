@@ -114,11 +114,11 @@ class Probation:
         return self._condemned.get(tp, {})
 
     async def begin(self, fetched: Mapping[TP, Sequence[InRecord]]) -> None:
-        """Return when *fetched* may be processed: noted, and without what is to be set aside.
+        """Return when *fetched* is noted, and :meth:`set_aside` and an agent may have it.
 
         Raises:
             PartitionRevoked: The partition is no longer ours.
-            PublishFailed: A note or a dead letter was not confirmed.
+            PublishFailed: A note was not confirmed.
         """
         if not self._found.keys() >= fetched.keys():
             # Fetched before a rebalance, arrived after it.
@@ -128,6 +128,14 @@ class Probation:
             for tp in unnoted:
                 self._note(tp, [r for r in fetched[tp] if r.offset not in self.condemned(tp)])
             await self._flush(unnoted)
+
+    async def set_aside(self, fetched: Mapping[TP, Sequence[InRecord]]) -> None:
+        """Dispose of what is condemned in *fetched*, which must be opened next.
+
+        Raises:
+            PartitionRevoked: The partition is no longer ours.
+            PublishFailed: A dead letter was not confirmed.
+        """
         for tp in [tp for tp in fetched if self.condemned(tp)]:
             for record in fetched[tp]:
                 if (verdict := self.condemned(tp).get(record.offset)) is not None:

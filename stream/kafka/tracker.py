@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from faust.types import TP
@@ -66,11 +66,13 @@ class OffsetTracker:
         self.in_flight = 0
         self.bytes_in_flight = 0
         self._clock = clock
+        self._closed = False
         self._partitions: dict[TP, _Partition] = {}
 
     def restart(self, assigned: Iterable[TP]) -> int:
         """Forget everything, as after a seek to the committed offsets; return the new generation."""
         self.generation += 1
+        self._closed = False
         self.in_flight = self.bytes_in_flight = 0
         self._partitions = {TP(*tp): _Partition() for tp in assigned}
         return self.generation
@@ -108,11 +110,21 @@ class OffsetTracker:
         self.in_flight += 1
         self.bytes_in_flight += batch.n_bytes
 
-    def begin(self, batch: RecordBatch) -> None:
-        """Say that an agent took *batch*: from now on a drain waits for it."""
+    def begin(self, batch: RecordBatch) -> bool:
+        """Say that an agent took *batch*: from now on a drain waits for it.
+
+        Returns:
+            Whether it may go on; False where the records are, or will be, read again.
+        """
         chunk = self._find(batch)
-        if chunk is not None:
-            chunk.begun = True
+        if chunk is None or (self._closed and not chunk.begun):
+            return False
+        chunk.begun = True
+        return True
+
+    def close(self) -> None:
+        """Let no more batches be begun before the next ``restart``."""
+        self._closed = True
 
     def complete(self, batch: RecordBatch) -> None:
         """Say that everything *batch* caused is confirmed; ignored when it is not tracked any more."""
@@ -155,15 +167,17 @@ class OffsetTracker:
     @property
     def n_begun(self) -> int:
         """Batches an agent took and did not complete: those that a drain waits for."""
-        return self.n_begun_of(self._partitions)
+        return sum(chunk.begun and not chunk.done for chunk in self._chunks(self._partitions))
 
-    def n_begun_of(self, tps: Iterable[TP]) -> int:
-        """Return how many batches of *tps* an agent took and did not complete."""
-        return sum(
-            chunk.begun and not chunk.done
-            for tp in tps
-            for chunk in self._partitions[tp].chunks.values()
-        )
+    def is_half_done(self, tps: Iterable[TP]) -> bool:
+        """Whether a batch of *tps* had effects and its offset cannot be committed.
+
+        An agent took it and did not complete it, or it is complete behind one that is not.
+        """
+        return any(chunk.begun or chunk.done for chunk in self._chunks(tps))
+
+    def _chunks(self, tps: Iterable[TP]) -> Iterator[_Chunk]:
+        return (chunk for tp in tps for chunk in self._partitions[tp].chunks.values())
 
     def oldest_open_s(self) -> float:
         """Age in seconds of the oldest batch not completed; 0 without any."""

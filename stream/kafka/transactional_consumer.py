@@ -63,12 +63,24 @@ class TransactionalConsumer(BatchConsumer):
     async def perform_seek(self) -> None:
         """Seek as ever, but leave nothing behind that could be committed and is read again."""
         if self.app.transactions is not None:
-            if not await self._drain():
+            # What waits for its agent is read again, and must not be begun meanwhile.
+            self.tracker.close()
+            await self._drain()
+            await self.force_commit()
+            if self.tracker.is_half_done(self.tracker.assigned):
                 error = "exactly once, what is half done cannot be read again; the worker must end"
                 self.app.transactions.on_failure(PublishFailed(error))
                 return
-            await self.force_commit()
         await super().perform_seek()
+
+    async def wait_empty(self) -> None:
+        """Drain and commit as ever; after a drain that timed out nothing more can be committed.
+
+        What it did not wait for still has effects, and their offsets are tracked no longer.
+        """
+        await super().wait_empty()
+        if self.app.transactions is not None and not self.tracker.assigned:
+            self.app.transactions.disown()
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Drain and commit as ever; what is not committed by then, its next owner reads again."""
@@ -91,7 +103,7 @@ class TransactionalConsumer(BatchConsumer):
     async def _commit_unit(self, unit: Unit) -> bool:
         async with self._one_at_a_time[unit]:
             tps, tracker = self._of(unit), self.tracker
-            if tracker.n_begun_of(tps) or not tps.isdisjoint(self._unopened):
+            if tracker.is_half_done(tps) or not tps.isdisjoint(self._unopened):
                 return False
             offsets = {tp: at for tp, at in tracker.committable().items() if tp in tps}
             generation = tracker.generation

@@ -120,6 +120,8 @@ class Transactions:
         self._timed = timed
         self._producers: dict[Unit, TransactionalProducer] = {}
         self._closing: set[asyncio.Task[None]] = set()
+        #: Of the commits under way: to disown ends them.
+        self._terms: set[asyncio.Timeout] = set()
 
     def unit_of(self, tp: TP) -> Unit:
         """Return what *tp* is committed with."""
@@ -144,9 +146,12 @@ class Transactions:
         self._producers = opened
 
     def disown(self) -> None:
-        """Commit nothing more; what is under way ends as the broker decides."""
+        """Commit nothing more; what is under way ends as the broker decides, and nobody waits."""
         owned, self._producers = self._producers, {}
         self._close(owned.values())
+        for term in self._terms:
+            if not term.expired():
+                term.reschedule(0)
 
     async def stop(self) -> None:
         """Disown everything, and return when all connections are closed."""
@@ -169,17 +174,37 @@ class Transactions:
             PartitionRevoked: *unit* is not owned, or was disowned meanwhile.
             PublishFailed: It may be committed or not.
         """
-        records = self._by_changelog[unit.changelog][unit.partition].take()
-        producer = self._producers.get(unit)
+        states, producer = (
+            self._by_changelog[unit.changelog][unit.partition],
+            self._producers.get(unit),
+        )
         if producer is None:
             raise PartitionRevoked(f"{unit} is not owned by this worker")
+        self._terms.add(term := asyncio.timeout(None))
         try:
             with self._timed():
-                await producer.commit(records, offsets)
-        except PublishFailed as error:
-            if self._producers.get(unit) is not producer:
+                async with term:
+                    await producer.commit(states.take(), offsets)
+        except (PublishFailed, TimeoutError) as error:
+            if not self._gave_up(unit, producer):
                 raise PartitionRevoked(f"{unit} was given to another worker") from error
             raise
+        except BaseException:
+            self._gave_up(unit, producer)
+            raise
+        finally:
+            self._terms.discard(term)
+
+    def _gave_up(self, unit: Unit, producer: TransactionalProducer) -> bool:
+        """Commit nothing more of *unit*; False where that is so already.
+
+        What was taken for a commit that failed is nowhere else: the next one would pass over it.
+        """
+        if self._producers.get(unit) is not producer:
+            return False
+        del self._producers[unit]
+        self._close([producer])
+        return True
 
     def _close(self, producers: Iterable[TransactionalProducer]) -> None:
         """Send nothing more; to disconnect may take as long as a request, and nobody waits for it."""

@@ -88,9 +88,14 @@ class WaryConsumer(TransactionalConsumer):
         records = await super()._records(tps, patience_s)
         if self.app.probation is None or not records or not self.flow_active:
             return records
-        self._unopened = {TP(*tp) for tp in records}
+        fetched = {TP(*tp): chunk for tp, chunk in records.items()}
+        self._unopened, generation = fetched.keys(), self.tracker.generation
         try:
-            await self.app.probation.begin({TP(*tp): chunk for tp, chunk in records.items()})
+            await self.app.probation.begin(fetched)
+            if not self.flow_active or generation != self.tracker.generation:
+                # Dropped, and read again: a dead letter of it would be written twice.
+                return records
+            await self.app.probation.set_aside(fetched)
         except BaseException as error:
             # Whatever it is, the fetch has moved the positions, and nobody gets its records.
             self._n_drops += 1

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from pathlib import Path
 
 import pytest
+from faust.types import TP
 
 from stream.kafka.consumer import BatchConsumer
 from stream.kafka.records import RecordBatch, bytes_of
@@ -200,3 +201,29 @@ async def test_memory_of_a_fetched_batch_is_counted(consumer: BatchConsumer) -> 
 
     assert batch.n_bytes == bytes_of(batch.records)
     assert consumer.tracker.bytes_in_flight == batch.n_bytes
+
+
+async def test_last_commit_waits_no_longer_for_another_than_for_the_broker(
+    consumer: BatchConsumer, log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Faust's timer began one that hangs; to wait for it cannot be cancelled, with Faust's own."""
+    monkeypatch.setattr("stream.kafka.consumer.LAST_COMMIT_S", 0.01)
+    answered = asyncio.Event()
+
+    async def commit(offsets: Mapping[TP, int]) -> bool:
+        await answered.wait()
+        return True
+
+    consumer._commit = commit
+    await consumer.perform_seek()
+    [batch] = await read(consumer)
+    batch.complete()
+    hanging = asyncio.create_task(consumer.commit())
+    await asyncio.sleep(0)
+
+    async with asyncio.timeout(5):
+        await consumer.wait_empty()
+
+    assert not hanging.done()
+    answered.set()
+    await hanging

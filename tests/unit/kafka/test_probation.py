@@ -194,6 +194,7 @@ async def test_record_that_was_alone_at_the_third_death_is_set_aside_and_nothing
 
     probation = await own(topic, {TP0: 5}, dispose=bin_)
     await probation.begin({TP0: chunk(5)})
+    await probation.set_aside({TP0: chunk(5)})
 
     assert list(probation.condemned(TP0)) == [5]
     assert bin_.disposed == [("events", 0, 5)]
@@ -210,6 +211,7 @@ async def test_verdict_holds_whatever_dies_before_the_group_is_behind_it(
 
     heir = await own(topic, {TP0: 5}, dispose=bin_)
     await heir.begin({TP0: chunk(5)})
+    await heir.set_aside({TP0: chunk(5)})
 
     assert bin_.disposed == [("events", 0, 5)]
 

@@ -3,90 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from faust.types import TP
 
-from stream.errors import PublishFailed
-from stream.kafka.consumer import BatchConsumer
-from stream.kafka.notes import FORM, Note, SetAside, dump, set_aside_key
-from stream.kafka.probation import Probation
-from stream.kafka.records import InRecord, OutRecord, RecordBatch
-from stream.kafka.store import Form, StatePartition, StateStore
-from stream.kafka.transactions import Transactions
-from stream.kafka.transport import consumer_of
-from tests.unit.kafka.fakes import TP0, Log, app_in
-
-NUMBERS: Form[int] = Form(lambda value: b"%d" % value, int)
-#: Values, and the offset they were committed with; None: with none.
-Committed = tuple[list[bytes | None], int | None]
-
-
-@dataclass
-class Broker:
-    """Keeps what each transaction had; may hold it back or refuse it."""
-
-    committed: list[Committed] = field(default_factory=list)
-    may_commit: asyncio.Event = field(default_factory=asyncio.Event)
-    refuses: bool = False
-
-    async def start(self) -> None: ...
-    async def stop(self) -> None: ...
-    def abort(self) -> None: ...
-
-    async def commit(self, records: Sequence[OutRecord], offsets: Mapping[TP, int]) -> None:
-        await self.may_commit.wait()
-        if self.refuses:
-            raise PublishFailed("fenced")
-        self.committed.append(([record.value for record in records], offsets.get(TP0)))
-
-    async def publish(self, records: Sequence[OutRecord]) -> None: ...
-
-
-class Scene:
-    """A consumer of one partition whose commits are transactions; agents are the tests."""
-
-    def __init__(self, folder: Path) -> None:
-        self.log, self.broker, self.failures = Log(), Broker(), list[BaseException]()
-        self.log.delivered.set()
-        self.broker.may_commit.set()
-        self.store: StateStore[int] = StateStore("changelog", None, NUMBERS)
-        app = app_in(folder)
-        app.transactions = self.transactions = Transactions(
-            {"events": self.store},
-            lambda _: self.broker,  # type: ignore[arg-type, return-value]  # no TransactionalProducer
-            on_failure=self.failures.append,
-        )
-        self.consumer: BatchConsumer = consumer_of(app)
-        self.consumer._getmany = self.log.fetch
-        self.consumer.seek_to_committed = self.log.seek
-        self.consumer._thread.seek_to_beginning = self.log.rewind
-        self.consumer.assignment = lambda: {TP0}
-        self.consumer.highwater = lambda _: 100
-        self.consumer._set_active_tps({TP0})
-
-    @property
-    def state(self) -> StatePartition[int]:
-        return self.store[0]
-
-    async def assign(self) -> None:
-        await self.transactions.own([TP0])
-        self.store.open(0)
-        await self.consumer.perform_seek()
-
-    async def read(self) -> list[RecordBatch]:
-        return [message.value async for _, message in self.consumer.getmany(timeout=0.01)]
-
-    async def begin(self) -> RecordBatch:
-        [batch] = await self.read()
-        self.consumer.tracker.begin(batch)
-        return batch
-
-    def effect(self, value: bytes) -> None:
-        self.state.collect([OutRecord("answers", 0, b"key", value)])
+from tests.unit.kafka.fakes import TP0
+from tests.unit.kafka.transacting import Scene, settled
 
 
 @pytest.fixture
@@ -95,11 +18,6 @@ async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
     await scene.assign()
     yield scene
     scene.consumer._thread.thread_loop.close()
-
-
-async def settled() -> None:
-    for _ in range(20):
-        await asyncio.sleep(0)
 
 
 async def test_last_completion_commits_effects_state_and_offset_together(scene: Scene) -> None:
@@ -216,27 +134,28 @@ async def test_seek_over_a_batch_that_stays_half_done_ends_the_worker(scene: Sce
     assert "half done" in str(scene.failures[0])
 
 
-async def test_dead_letter_of_what_is_set_aside_waits_for_its_offset(scene: Scene) -> None:
-    """It is made before its record is opened, and a commit may come in between."""
-    notes: StateStore[Note] = StateStore("attempts", scene.broker, FORM)
-    notes.open(0).restore(set_aside_key("events", 0), dump(SetAside(0, "Skipped")))
-    may_go_on = asyncio.Event()
+async def test_batch_that_waited_for_its_agent_during_a_seek_is_not_begun(scene: Scene) -> None:
+    """It is read again: begun as well, it would be answered twice."""
+    [waiting] = await scene.read()
+    seeking = asyncio.create_task(scene.consumer.perform_seek())
+    await asyncio.sleep(0)
+    during = scene.consumer.tracker.begin(waiting)
+    await seeking
+    afterwards = scene.consumer.tracker.begin(waiting)
+    [again] = await scene.read()
 
-    async def dispose(topic: str, partition: int, record: InRecord, *, verdict: SetAside) -> None:
-        scene.effect(b"letter")
-        await may_go_on.wait()
+    assert (during, afterwards) == (False, False)
+    assert scene.consumer.tracker.begin(again)
+    assert scene.failures == []
 
-    scene.consumer.app.probation = Probation(
-        notes, quarantine_after=3, max_in_flight=64, dispose=dispose
-    )
-    await scene.consumer.perform_seek()
-    reading = asyncio.create_task(scene.read())
-    await settled()
-    early = await scene.consumer.force_commit()
-    may_go_on.set()
-    [rest] = await reading
-    rest.complete()
-    await settled()
 
-    assert early is False
-    assert scene.broker.committed == [([b"letter"], 10)]
+async def test_what_a_drain_did_not_wait_for_is_committed_by_no_seek(scene: Scene) -> None:
+    """One that was under way gives the tracker its partitions back, before the state is dropped."""
+    await scene.begin()
+    await scene.consumer.wait_empty()
+    scene.effect(b"too late")
+    scene.consumer.tracker.restart([TP0])
+
+    await scene.consumer.force_commit()
+
+    assert scene.broker.committed == []
