@@ -47,6 +47,7 @@ class AlertState(Struct, frozen=True, array_like=True, gc=False):
             counts its shortages from 1 again, and only this tells the two counts apart.
         revision: Ordinal of the last message about it, from 1.
         stock_out_day: P90 stock-out day of that message, days since the Unix epoch.
+        is_told: Whether the broker has confirmed that message; what is in doubt is told again.
     """
 
     episode: int
@@ -57,6 +58,7 @@ class AlertState(Struct, frozen=True, array_like=True, gc=False):
     opened_at_ms: int
     stock_out_day: int | None = None
     known_since_day: int = 0
+    is_told: bool = True
 
 
 class Product(Struct, frozen=True, array_like=True):

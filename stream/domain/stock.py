@@ -30,6 +30,7 @@ __all__ = [
     "StockPolicy",
     "assess",
     "empirical_quantiles",
+    "retold",
     "transition",
 ]
 
@@ -57,15 +58,32 @@ def transition(
 ) -> tuple[AlertState | None, StockAlert | None]:
     """Return the alert's state after *assessment* and the message it takes, None for silence.
 
-    The same arguments give the same message: a worker that died between publishing and storing
-    publishes it again under the same ``alert_id`` and ``revision``. *now_ms* is the event time of
-    the assessment, *created_at_ms* the wall clock's (*now_ms* when absent).
+    The same arguments give the same message. *now_ms* is the event time of the assessment,
+    *created_at_ms* the wall clock's (*now_ms* when absent).
     """
     after, status = _step(current, assessment, now_ms, policy)
     if after is None or status is None:
         return after, None
     made_ms = now_ms if created_at_ms is None else created_at_ms
     return after, _message(after, status, assessment, forecast, at=(now_ms, made_ms))
+
+
+def retold(
+    state: AlertState,
+    assessment: Assessment,
+    now_ms: int,
+    *,
+    forecast: Forecast = _UNNAMED,
+    created_at_ms: int,
+) -> StockAlert:
+    """Return the message that led to *state* again, with the figures of now.
+
+    It has the same ``alert_id`` and ``revision``: nobody knows whether the first one got out.
+    """
+    status: AlertStatus = "updated" if state.revision > 1 else "opened"
+    if not state.is_open:
+        status = "resolved"
+    return _message(state, status, assessment, forecast, at=(now_ms, created_at_ms))
 
 
 def _message(

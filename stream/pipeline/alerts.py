@@ -1,7 +1,9 @@
-"""Alerts: products forecast together, assessed one by one, published, and only then remembered.
+"""Alerts: products forecast together, assessed one by one, remembered as in doubt, and published.
 
-A worker that dies between publishing and remembering publishes again, under the same id and
-revision; one that dies before publishing has not forgotten anything.
+In doubt is what a worker dies between: it may have been told or not, and by the next look the
+shelf may be what it was before, as if nothing had to be said. So what is in doubt is told again
+first, under the same id and revision, and then what became of it. Doubt is durable before anything
+is published, and ends with the broker's confirmation.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from stream.codec import encode
 from stream.domain.assessment import StockPolicy, assess
 from stream.domain.outputs import StockAlert
 from stream.domain.products import AlertState, Product
-from stream.domain.stock import transition
+from stream.domain.stock import retold, transition
 from stream.kafka.records import OutRecord
 from stream.pipeline.batcher import Batcher, Row
 from stream.pipeline.event_clock import EventClock
@@ -57,11 +59,11 @@ class Outlook:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A transition to publish and then to remember."""
+    """A message to publish, and the state of the alert that it leads to."""
 
     states: States[Product]
     key: bytes
-    after: AlertState | None
+    after: AlertState
     alert: StockAlert
 
 
@@ -116,23 +118,35 @@ class Alerts:
         return Outlook(today, await self._forecaster.forecast(products, today))
 
     async def answer(self, rows: Sequence[Row[Concern]], scores: Outlook) -> Awaitable[None]:
-        """Publish the transitions of *rows*, then remember them.
+        """Tell what is in doubt of *rows*, and then their transitions.
 
         Assesses the products as they are now: events may have come since they were scored. One that
         expired while its alert was published stays forgotten.
         """
-        changes = [
-            change
-            for row, forecast in zip(rows, scores.forecasts, strict=True)
-            if (change := self._change(row, forecast, scores.today)) is not None
-        ]
-        await self._publish(changes)
-        for change in changes:
-            product = change.states.get(change.key)
-            if product is not None:
-                change.states.put(change.key, replace(product, alert=change.after))
-        touched = {change.states.partition: change.states for change in changes}
-        return _flushed(list(touched.values()))
+        changes: list[Change] = []
+        for change_of in (self._doubt, self._change):
+            told = [
+                change
+                for row, forecast in zip(rows, scores.forecasts, strict=True)
+                if (change := change_of(row, forecast, scores.today)) is not None
+            ]
+            await self._tell(told)
+            changes += told
+        return _flushed(changes)
+
+    def _doubt(self, row: Row[Concern], forecast: Forecasted, today: int) -> Change | None:
+        product = self._product(row)
+        state = product.alert
+        if state is None or state.is_told:
+            return None
+        alert = retold(
+            state,
+            assess(product, forecast.cumulative, today, self._policy),
+            self._clock.now_ms,
+            forecast=forecast.source,
+            created_at_ms=self._wall(),
+        )
+        return Change(row.payload.states, row.payload.key, state, alert)
 
     def _change(self, row: Row[Concern], forecast: Forecasted, today: int) -> Change | None:
         product = self._product(row)
@@ -144,13 +158,18 @@ class Alerts:
             forecast=forecast.source,
             created_at_ms=self._wall(),
         )
-        if alert is None:
+        if after is None or alert is None:
             return None
         return Change(row.payload.states, row.payload.key, after, alert)
 
+    async def _tell(self, changes: Sequence[Change]) -> None:
+        if changes:
+            _remember(changes, is_told=False)
+            await _flushed(changes)
+            await self._publish(changes)
+            _remember(changes, is_told=True)
+
     async def _publish(self, changes: Sequence[Change]) -> None:
-        if not changes:
-            return
         effects: defaultdict[States[Product], list[OutRecord]] = defaultdict(list)
         for change in changes:
             partition = partition_for(change.key, self._n_partitions)
@@ -166,5 +185,14 @@ class Alerts:
         return concern.states.get(concern.key) or Product(concern.product_id)
 
 
-async def _flushed(touched: Sequence[States[Product]]) -> None:
-    await asyncio.gather(*(states.flush() for states in touched))
+def _remember(changes: Sequence[Change], *, is_told: bool) -> None:
+    for change in changes:
+        product = change.states.get(change.key)
+        if product is not None:
+            alert = replace(change.after, is_told=is_told)
+            change.states.put(change.key, replace(product, alert=alert))
+
+
+async def _flushed(changes: Sequence[Change]) -> None:
+    touched = {change.states.partition: change.states for change in changes}
+    await asyncio.gather(*(states.flush() for states in touched.values()))

@@ -56,19 +56,54 @@ async def test_replenished_shelf_resolves_its_alert(pipeline: Pipeline) -> None:
     assert [alert.status for alert in pipeline.alerts()][-2:] == ["opened", "resolved"]
 
 
-async def test_alert_is_remembered_only_after_its_publication(pipeline: Pipeline) -> None:
+async def test_alert_is_in_doubt_until_its_publication_is_confirmed(pipeline: Pipeline) -> None:
     await pipeline.levels(make_level(40))
     pipeline.log.may_confirm.clear()
 
     batch = await pipeline.sales(make_movement(0, units=-40))
     assert len(pipeline.alerts()) == 1
-    assert pipeline.product().alert is None
+    assert is_told(pipeline.owned[0].durable[b"milk"]) is False
     assert not is_complete(batch)
     pipeline.log.may_confirm.set()
     await settled()
 
-    assert pipeline.product().alert is not None
+    assert is_told(pipeline.owned[0].durable[b"milk"]) is True
     assert is_complete(batch)
+
+
+async def test_alert_is_not_published_before_its_doubt_is_durable(pipeline: Pipeline) -> None:
+    await pipeline.levels(make_level(40))
+    pipeline.owned[0].may_flush.clear()
+
+    await pipeline.sales(make_movement(0, units=-40))
+    before = pipeline.alerts()
+    pipeline.owned[0].may_flush.set()
+    await settled()
+
+    assert (len(before), len(pipeline.alerts())) == (0, 1)
+
+
+async def test_alert_in_doubt_is_told_again_before_what_became_of_it() -> None:
+    """Or the last that was said may be what the shelf was for a moment: it is empty again."""
+    lost = Pipeline()
+    await lost.levels(make_level(40))
+    await lost.sales(make_movement(0, units=-40))
+    lost.log.may_confirm.clear()
+    await lost.levels(make_level(9, event_id="l2", occurred_at_ms=NOON_MS + 9), first_offset=1)
+    restarted = Pipeline()
+    restarted.owned[0].values.update(lost.owned[0].durable)
+
+    again = make_level(0, event_id="l3", occurred_at_ms=NOON_MS + 20)
+    await restarted.levels(again, first_offset=2)
+
+    said = [(alert.revision, alert.kind) for alert in (*lost.alerts(), *restarted.alerts())]
+    risk, empty = "stockout_risk", "out_of_stock"
+    assert said == [(1, empty), (2, risk), (2, risk), (3, empty)]
+    assert len({alert.alert_id for alert in (*lost.alerts(), *restarted.alerts())}) == 1
+
+
+def is_told(product: Product) -> bool | None:
+    return None if product.alert is None else product.alert.is_told
 
 
 async def test_alert_cut_off_before_it_was_remembered_comes_again_with_its_id() -> None:

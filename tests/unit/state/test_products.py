@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pytest
 from msgspec.structs import replace
 
 from stream.domain.applied import Applied
@@ -32,6 +33,14 @@ GOLDEN = bytes.fromhex(
     "01dc0011a46d696c6ba84d696c6b2031206ccf000002ba7def3001cb4004000000000000cf000002ba7def3000cb40"
     "1c000000000000cf000002ba7def300396cf0000015d3ef7980001096405149192cf0000015d3ef79801fe9292cd43"
     "d10392cd43d2ffcd43949192a56272656164049194004e0402919602014f09c408736978207369782090cf0000015d"
+    "3ef79801990203c3ad73746f636b6f75745f7269736ba468696768cf0000015d3ef79800cd43d4cd4394c39192cf00"
+    "00015d3ef7980104"
+)
+#: The same before alerts could be in doubt: what was remembered then was told.
+FORMER = bytes.fromhex(
+    "01dc0011a46d696c6ba84d696c6b2031206ccf000002ba7def3001cb4004000000000000cf000002ba7def3000cb40"
+    "1c000000000000cf000002ba7def300396cf0000015d3ef7980001096405149192cf0000015d3ef79801fe9292cd43"
+    "d10392cd43d2ffcd43949192a56272656164049194004e0402919602014f09c408736978207369782090cf0000015d"
     "3ef79801980203c3ad73746f636b6f75745f7269736ba468696768cf0000015d3ef79800cd43d4cd43949192cf0000"
     "015d3ef7980104"
 )
@@ -41,8 +50,9 @@ def test_stored_products_keep_their_bytes() -> None:
     assert dump(PRODUCT) == GOLDEN
 
 
-def test_products_stored_by_version_1_are_read() -> None:
-    assert load(GOLDEN) == PRODUCT
+@pytest.mark.parametrize("stored", [GOLDEN, FORMER])
+def test_products_stored_by_version_1_are_read(stored: bytes) -> None:
+    assert load(stored) == PRODUCT
 
 
 def test_product_expires_after_its_time() -> None:
