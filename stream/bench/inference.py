@@ -28,11 +28,10 @@ from stream.errors import PartDied
 from stream.kafka.records import InRecord
 from stream.pipeline.intake import partition_for
 from stream.pipeline.scoring import encode_sessions
+from stream.settings import Settings
 
 #: One executes and one waits, and twice that: the better counts as what Triton gives.
 IN_FLIGHT = (2, 4)
-#: Rows that a worker asks for as it starts, to see that the model answers.
-_N_OWN = 1
 _decode = msgspec.json.Decoder(Recommendation).decode
 
 #: Partition and offset of an event.
@@ -86,6 +85,11 @@ def run_bench_inference(*, report: Path | None, broker: str, runs: int, events: 
     return 0
 
 
+def _asked_at_start(settings: Settings) -> Counter[int]:
+    """Return the requests of a worker that comes: whether the model answers, and a full one."""
+    return Counter((1, settings.max_rows))
+
+
 def _run(here: Scene, bench: Bench, n_events: int, number: int) -> Run:
     url = here.settings.triton_url
     before = requests_by_rows(url)
@@ -93,7 +97,7 @@ def _run(here: Scene, bench: Bench, n_events: int, number: int) -> Run:
     answers = bench.answered(contestant, n_events, number)
     n_requests = Counter(requests_by_rows(url))
     n_requests.subtract(before)
-    n_requests[1] -= _N_OWN
+    n_requests.subtract(_asked_at_start(here.settings))
     pipeline = measured(answers)
     if (n_rows := sum(rows * n for rows, n in n_requests.items())) != n_events:
         raise PartDied(f"Triton was asked for {n_rows:,} rows by {n_events:,} events")
