@@ -19,7 +19,7 @@ from tests.harness.worker import Worker
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
-N_KILLS = 4
+N_KILLS = 2
 EXACTLY_ONCE: dict[str, Any] = {"exactly_once": True, "triton": None}
 
 
