@@ -123,44 +123,34 @@ class Alerts:
         Assesses the products as they are now: events may have come since they were scored. One that
         expired while its alert was published stays forgotten.
         """
-        changes: list[Change] = []
-        for change_of in (self._doubt, self._change):
+        asked, changes = list(zip(rows, scores.forecasts, strict=True)), list[Change]()
+        while asked:
             told = [
-                change
-                for row, forecast in zip(rows, scores.forecasts, strict=True)
-                if (change := change_of(row, forecast, scores.today)) is not None
+                (each, change)
+                for each in asked
+                if (change := self._change(*each, scores.today)) is not None
             ]
-            await self._tell(told)
-            changes += told
+            now = [change for _, change in told]
+            await self._tell(now)
+            changes += now
+            # Of what was told again it is not said yet what became of it.
+            asked = [each for each, change in told if not change.after.is_told]
         return _flushed(changes)
 
-    def _doubt(self, row: Row[Concern], forecast: Forecasted, today: int) -> Change | None:
-        product = self._product(row)
-        state = product.alert
-        if state is None or state.is_told:
-            return None
-        alert = retold(
-            state,
-            assess(product, forecast.cumulative, today, self._policy),
-            self._clock.now_ms,
-            forecast=forecast.source,
-            created_at_ms=self._wall(),
-        )
-        return Change(row.payload.states, row.payload.key, state, alert)
-
     def _change(self, row: Row[Concern], forecast: Forecasted, today: int) -> Change | None:
-        product = self._product(row)
-        after, alert = transition(
-            product.alert,
-            assess(product, forecast.cumulative, today, self._policy),
-            self._clock.now_ms,
-            self._policy,
-            forecast=forecast.source,
-            created_at_ms=self._wall(),
+        """Return what is to be said of a product now: what is in doubt first, and by itself."""
+        product, now_ms, made_ms = self._product(row), self._clock.now_ms, self._wall()
+        assessment = assess(product, forecast.cumulative, today, self._policy)
+        after, source = product.alert, forecast.source
+        if after is not None and not after.is_told:
+            alert = retold(after, assessment, now_ms, forecast=source, created_at_ms=made_ms)
+            return Change(row.payload.states, row.payload.key, after, alert)
+        after, news = transition(
+            after, assessment, now_ms, self._policy, forecast=source, created_at_ms=made_ms
         )
-        if after is None or alert is None:
+        if after is None or news is None:
             return None
-        return Change(row.payload.states, row.payload.key, after, alert)
+        return Change(row.payload.states, row.payload.key, after, news)
 
     async def _tell(self, changes: Sequence[Change]) -> None:
         if changes:
