@@ -36,10 +36,10 @@ class _Told:
 class RepeatsLeftOut(logging.Filter):
     """Lets a line of *loggers*, or of any below them, through unless one like it just was.
 
-    Lines are alike when logger, level and text agree, and the arguments: of an error or a time
-    to wait only the class, since they may differ each time. So another error, or the same of another node, is told at
-    once. Only warnings and errors are looked at, and nobody else's. It belongs to a handler: the
-    filter of a logger does not see what comes from those below it.
+    Lines are alike when logger, level and text agree, and the arguments: of an error or a time to
+    wait only the class, since they may differ each time. So another error, or the same of another
+    node, is told at once. Only warnings and errors are looked at, and nobody else's. It belongs to
+    a handler: the filter of a logger does not see what comes from those below it.
     """
 
     def __init__(

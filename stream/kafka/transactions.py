@@ -174,10 +174,8 @@ class Transactions:
             PartitionRevoked: *unit* is not owned, or was disowned meanwhile.
             PublishFailed: It may be committed or not.
         """
-        states, producer = (
-            self._by_changelog[unit.changelog][unit.partition],
-            self._producers.get(unit),
-        )
+        states = self._by_changelog[unit.changelog][unit.partition]
+        producer = self._producers.get(unit)
         if producer is None:
             raise PartitionRevoked(f"{unit} is not owned by this worker")
         self._terms.add(term := asyncio.timeout(None))

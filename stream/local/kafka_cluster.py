@@ -105,7 +105,7 @@ class KafkaCluster:
         while missing := self.out_of_sync():
             if time.monotonic() > deadline:
                 raise LocalPartMissing(f"Not in sync in {timeout_s:.0f} s: {', '.join(missing)}")
-            time.sleep(_POLL_S)
+            time.sleep(_POLL_S)  # bounded by the deadline; no node tells when copies have caught up
 
     def out_of_sync(self) -> list[str]:
         """Return which nodes and which partitions' copies are missing, as any of the nodes sees it.

@@ -46,6 +46,7 @@ def test_every_trap_and_every_rule_has_a_test() -> None:
     ] == []
 
 
+# Sources that the collector is given: no test here is skipped, nor expected to fail.
 @pytest.mark.parametrize("hidden", ["@pytest.mark.skip\n", "@pytest.mark.xfail\n"])
 def test_test_that_does_not_run_is_none(tmp_path: Path, hidden: str) -> None:
     file = tmp_path / "test_some.py"
