@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import KafkaAdminClient
@@ -54,6 +54,7 @@ class TopicsReader:
                     yield Chunk(at.topic, at.partition, records)
                 behind = [] if polled else self._behind(consumer)
                 if not polled and not behind:
+                    self._quiet(consumer)
                     return
                 if time.monotonic() > deadline:
                     raise TimeoutError(f"not read to the end in {timeout_s} s: {behind}")
@@ -81,6 +82,16 @@ class TopicsReader:
             yield consumer
         finally:
             consumer.close()
+
+    def _quiet(self, consumer: KafkaConsumer) -> None:
+        """Let everything under way be answered; closing beside it is logged as an error.
+
+        The client closes its sockets under the thread that reads them. A broker answers each
+        connection in order, so that nothing can follow the answer to a last question.
+        """
+        consumer.pause(*self._next)
+        with suppress(KafkaError):
+            consumer.end_offsets(list(self._next))
 
     def _behind(self, consumer: KafkaConsumer) -> list[TopicPartition]:
         ends = {at: consumer.highwater(at) for at in self._next}
