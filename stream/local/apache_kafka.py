@@ -13,7 +13,10 @@ import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from stream.errors import LocalPartMissing, Misconfigured
 from stream.kafka.administration import list_topics
@@ -55,7 +58,8 @@ class ApacheKafka(LocalBroker):
         super().__init__(folder)
         self._membership = membership or Membership(1, {1: free_port()})
         self._wiring = wiring
-        self._java = [_tool("java"), f"-Xmx{heap_mb}m", *_JVM_OPTIONS, "-cp", f"{jars}/*"]
+        self._jars = jars
+        self._java = [*_java(jars), f"-Xmx{heap_mb}m"]
         self._is_frozen = False
 
     @property
@@ -143,9 +147,9 @@ class ApacheKafka(LocalBroker):
             properties(self._membership, port=self._port, data=data, wiring=self._wiring)
         )
         if not (data / "meta.properties").exists():
-            storage_tool = ["kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c"]
-            command = [*self._java, *storage_tool, str(settings)]
-            subprocess.run(command, check=True, capture_output=True)
+            data.mkdir(parents=True, exist_ok=True)
+            for name, content in _formatted(self._jars, self._membership.node_id).items():
+                (data / name).write_bytes(content)
         return settings
 
     def _answers(self) -> bool:
@@ -167,6 +171,25 @@ def fetch_jars() -> Path:
         subprocess.run([_tool("mvn"), *copy, *to], check=True)
         complete.touch()
     return jars
+
+
+@cache
+def _formatted(jars: Path, node_id: int) -> Mapping[str, bytes]:
+    """Return the files of a formatted storage, which name the cluster and the node and no more.
+
+    The tool takes a JVM's start, for each of the many nodes that the tests start.
+    """
+    with TemporaryDirectory() as folder:
+        data, settings = Path(folder) / "data", Path(folder) / "server.properties"
+        alone = Membership(node_id, {node_id: free_port()})
+        settings.write_text(properties(alone, port=free_port(), data=data))
+        tool = ["kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", str(settings)]
+        subprocess.run([*_java(jars), *tool], check=True, capture_output=True)
+        return {each.name: each.read_bytes() for each in data.iterdir()}
+
+
+def _java(jars: Path) -> list[str]:
+    return [_tool("java"), *_JVM_OPTIONS, "-cp", f"{jars}/*"]
 
 
 def _tool(name: str) -> str:
