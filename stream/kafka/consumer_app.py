@@ -14,6 +14,7 @@ from faust.types.settings import Settings
 
 from stream.errors import Misconfigured
 
+from .no_tables import NoTables
 from .probation import Probation
 from .transactions import Transactions
 
@@ -35,6 +36,7 @@ FAUST_OPTIONS: Mapping[str, Any] = {
     # said here, and BROKER_URL would even put another transport in the place of this one.
     "env": {},
     "stream_wait_empty": True,
+    "TableManager": NoTables,
     "table_standby_replicas": 0,
     "topic_allow_declare": False,
     "topic_disable_leader": True,

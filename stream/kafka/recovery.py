@@ -24,7 +24,8 @@ from stream.kafka.tolerant import read_tolerantly
 _FETCH_BYTES = 4 * 1024 * 1024
 # Applied between two turns of the event loop: tens of ms, so that other tasks go on.
 _MAX_RECORDS = 4_000
-_POLL_MS = 100
+# Spent once for each changelog of an assignment, where nothing is left to read.
+_POLL_MS = 20
 
 
 @dataclass(frozen=True, slots=True)
