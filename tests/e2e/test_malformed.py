@@ -25,8 +25,8 @@ pytestmark = [pytest.mark.broker, pytest.mark.triton, pytest.mark.slow]
 
 N_MALFORMED = 10_000
 N_ROUNDS = 8
-GOOD_A_ROUND = 1500
-ROUND_S = 4.5
+GOOD_A_ROUND = 1200
+ROUND_S = 3.6
 MAX_EVENT_BYTES = 4 * 1024
 MAX_DEAD_LETTER_BYTES = 3 * 1024
 

@@ -25,7 +25,7 @@ from tests.harness.worker import Worker
 pytestmark = [pytest.mark.kafka, pytest.mark.slow, *LEAKS_KNOWN]
 
 #: A session of the node's (3 s), a new controller, a new leader, and the worker's way back into its
-#: group (a session of 4 s): about ten seconds.
+#: group (a session of 3 s): nine seconds or so.
 ANSWERS_AGAIN_S = 30.0
 
 

@@ -24,10 +24,10 @@ COMMAND = (sys.executable, "-m", "stream", "worker")
 FAUST_COMMAND = (sys.executable, "-m", "faust", "-A", "stream.app", "worker", "--loglevel=info")
 #: The settings check every variable of our prefix, and this one is the test suite's.
 _WITHOUT_OURS = ("/usr/bin/env", "-u", VARIABLE)
-#: Joins take 4 s with these, also the one after a hard kill.
+#: Joins take 2 s with these, and 3 s the one after a hard kill.
 QUICK: Mapping[str, object] = {
-    "broker_session_timeout_s": 4,
-    "broker_heartbeat_interval_s": 0.8,
+    "broker_session_timeout_s": 3,
+    "broker_heartbeat_interval_s": 0.6,
     "broker_rebalance_timeout_s": 6,
     "shutdown_timeout_s": 3.5,
     "commit_interval_s": 0.2,

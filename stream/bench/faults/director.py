@@ -62,7 +62,9 @@ def deck(kinds: Sequence[str], random: Random) -> Iterator[str]:
         last = cards[-1]
 
 
-def rounds(here: Scene, kinds: Mapping[str, Kind], *, seconds: float) -> Iterator[Round]:
+def rounds(
+    here: Scene, kinds: Mapping[str, Kind], *, seconds: float, every_s: float = EVERY_S
+) -> Iterator[Round]:
     """Strike for so long; the last fault begins early enough to be over by then, if all is well.
 
     Raises:
@@ -70,7 +72,7 @@ def rounds(here: Scene, kinds: Mapping[str, Kind], *, seconds: float) -> Iterato
     """
     ends_s = time.monotonic() + seconds
     for name in deck([*kinds], here.random):
-        due_s = time.monotonic() + EVERY_S
+        due_s = time.monotonic() + every_s
         if due_s > ends_s:
             return
         yield _struck(here, name, kinds[name])

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from rich.table import Table
 
 from stream.bench.faults.books import Said
-from stream.bench.faults.director import Round
+from stream.bench.faults.director import EVERY_S, Round
 from stream.bench.faults.judging import Verdict
 from stream.demo.ledger import percentiles
 from stream.demo.report import machine
@@ -20,13 +20,18 @@ _SHOWN, _WIDTH = 20, 300
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a run was told to do."""
+    """What a run was told to do.
+
+    Attributes:
+        every_s: From the beginning of a fault to that of the next, if it is over by then.
+    """
 
     minutes: float
     events_per_s: float
     seed: int
     exactly_once: bool
     n_workers: int
+    every_s: float = EVERY_S
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,7 +90,7 @@ def run_faults(
         if complaint := here.until_flowing():
             raise PartDied(f"without any fault: {complaint}")
         began_s, done = time.monotonic(), []
-        for each in rounds(here, kinds, seconds=60 * asked.minutes):
+        for each in rounds(here, kinds, seconds=60 * asked.minutes, every_s=asked.every_s):
             done.append(each)
             line = _progress(here, each, time.monotonic() - began_s)
             narrator.console.print(line, soft_wrap=True, markup=False)
