@@ -65,7 +65,11 @@ class LoopGuard:
         self._pulses.append(_Pulse(name, loop))
 
     def start(self) -> None:
-        """Begin; it goes on until the process ends, its interpreter's shutdown included."""
+        """Begin; it goes on until the process ends, its interpreter's shutdown included.
+
+        Armed before the thread has its first turn: a record may hold the lock before that.
+        """
+        self._arm(self._limit_s + _MARGIN_S)
         self._thread.start()
 
     def expect_end(self, within_s: float) -> None:

@@ -10,8 +10,9 @@ from rich.console import Console
 from stream.bench.faults.report import Asked
 from stream.bench.faults.run import chosen_kinds, run_faults
 from stream.demo.narration import Narrator
+from tests.harness.fixtures import LEAKS_KNOWN
 
-pytestmark = [pytest.mark.kafka, pytest.mark.triton, pytest.mark.slow]
+pytestmark = [pytest.mark.kafka, pytest.mark.triton, pytest.mark.slow, *LEAKS_KNOWN]
 
 KINDS = ("worker_killed", "triton_errors", "poison_input")
 

@@ -98,3 +98,13 @@ def test_each_turn_puts_off_the_end_without_python(process: Process) -> None:
 
     assert len(process.armed_s) == 2
     assert min(process.armed_s) > LIMIT_S
+
+
+def test_process_is_armed_before_the_thread_has_a_turn(process: Process) -> None:
+    process.guard._thread = threading.Thread(target=lambda: None)
+
+    process.guard.start()
+    process.guard._thread.join(10)
+
+    assert len(process.armed_s) == 1
+    assert process.armed_s[0] > LIMIT_S
