@@ -12,6 +12,7 @@ from stream import __version__
 from stream.bench.cli import app as bench_app
 from stream.dead_letters.cli import app as dead_letters_app
 from stream.errors import Misconfigured, StoreStreamError, TopicMismatch
+from stream.evaluation.cli import app as evaluate_app
 from stream.settings import load
 
 app = typer.Typer(
@@ -25,6 +26,7 @@ schemas_app = typer.Typer(help="The JSON Schemas of all topics.", no_args_is_hel
 app.add_typer(topics_app, name="topics")
 app.add_typer(dead_letters_app, name="dead-letters")
 app.add_typer(bench_app, name="bench")
+app.add_typer(evaluate_app, name="evaluate")
 app.add_typer(schemas_app, name="schemas")
 
 SettingsFile = Annotated[

@@ -1,0 +1,6 @@
+"""How good the models are, on real data that they have not seen, beside honest baselines.
+
+``histories`` reads what visitors acted on; ``leave_one_out`` hides the end of it; ``popularity``,
+``neighbours`` and ``ours`` rank every product for what is left; ``ranks`` says where the hidden one
+came.
+"""

@@ -1,0 +1,38 @@
+"""The commands ``storestream evaluate``; like ``cli.py`` it only parses, and imports late."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(help="How good are the models on data they have not seen?", no_args_is_help=True)
+
+
+@app.callback()
+def evaluate() -> None:
+    """Have a command of its own for each model, also while there is one."""
+
+
+class Protocol(StrEnum):
+    """What is hidden, and asked for."""
+
+    LEAVE_ONE_OUT = "leave-one-out"
+
+
+@app.command("recommender")
+def recommender(
+    dataset: Annotated[Path, typer.Option(help="Parquet with user_id, pos, item_id.")],
+    report: Annotated[Path | None, typer.Option(help="Write the figures to this file.")] = None,
+    protocol: Annotated[Protocol, typer.Option(help="What is asked.")] = Protocol.LEAVE_ONE_OUT,
+    seed: Annotated[int, typer.Option(help="Of the training.")] = 1,
+    minutes: Annotated[float, typer.Option(min=0.05, max=600, help="Of training.")] = 55,
+) -> None:
+    """Rank every product for what visitors acted on next, beside popularity and a session kNN."""
+    from stream.evaluation.recommender import run_evaluate_recommender
+    from stream.evaluation.report import Asked
+
+    asked = Asked(dataset, protocol.value, seed, minutes)
+    raise typer.Exit(run_evaluate_recommender(asked, report=report))
