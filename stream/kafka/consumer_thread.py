@@ -23,7 +23,8 @@ from .tolerant import read_tolerantly
 class BatchConsumerThread(AIOKafkaConsumerThread):  # type: ignore[misc]  # mypy skips Faust
     """Always assigns by Faust's co-partitioning assignor, fetches soon, commits all or nothing.
 
-    And it leaves out what was never committed, whoever published it. The driver falls back to round robin without tables and standbys, and waits 1.5 s for a fetch.
+    And it leaves out what was never committed, whoever published it. The driver falls back to round
+    robin without tables and standbys, and waits 1.5 s for a fetch.
     """
 
     app: BatchApp
@@ -55,6 +56,19 @@ class BatchConsumerThread(AIOKafkaConsumerThread):  # type: ignore[misc]  # mypy
             connections_max_idle_ms=conf.consumer_connections_max_idle_ms,
             **credentials_to_aiokafka_auth(conf.broker_credentials, conf.ssl_context),
         )
+
+    async def on_thread_stop(self) -> None:
+        """Leave the group; all is committed by now, or must not be any more.
+
+        aiokafka does not stop while a rejoin of its own is under way. A broker answers that within
+        the rebalance timeout; nobody waits for one that does not.
+        """
+        limit_s: float = self.app.conf.broker_rebalance_timeout
+        try:
+            async with asyncio.timeout(limit_s):
+                await super().on_thread_stop()
+        except TimeoutError:
+            self.log.warning("Left the group without a goodbye after %.1f s", limit_s)
 
     def assignment(self) -> set[TP]:
         """Return what is assigned: nothing, too, while there is no consumer yet."""
