@@ -59,9 +59,11 @@ async def test_trap_04_take_mixes_partitions(tmp_path: Path) -> None:
 
     async with our_side(tmp_path, range(1)) as ours:
         fetched = {TP0: [record_at(0)], other: [record_at(0, partition=1)]}
-        opened = _opens(ours, fetched)
+        opened = await _opened(ours, fetched)
 
-        assert [{batch.partition} for batch in opened] == [{0}, {1}]
+        assert [(batch.partition, [*batch.records]) for batch in opened] == [
+            (at.partition, records) for at, records in fetched.items()
+        ]
 
 
 async def test_trap_13_closed_window_has_no_data_of_its_window(tmp_path: Path) -> None:
@@ -167,10 +169,17 @@ async def _put(side: Side, channel: Any) -> None:
         await channel.put(side.app.create_event(None, message.value, None, message))
 
 
-def _opens(side: Side, fetched: dict[Any, list[Any]]) -> list[RecordBatch]:
+async def _opened(side: Side, fetched: dict[Any, list[Any]]) -> list[RecordBatch]:
+    """Return what the consumer makes of one fetch that brought *fetched*."""
+
+    async def fetch(*_: object) -> dict[Any, list[Any]]:
+        return fetched
+
     consumer = side.consumer
     consumer.tracker.restart(fetched)
-    return [batch for tp, records in fetched.items() for batch in consumer._opened(tp, records)]
+    consumer._getmany = fetch
+    batches: list[RecordBatch] = await consumer._fetch_of({*fetched}, 1.0)
+    return batches
 
 
 async def _failures_of_an_agent(
