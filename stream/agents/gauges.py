@@ -12,6 +12,9 @@ def set_gauges(parts: Parts, consumer: BatchConsumer) -> None:
     telemetry.chunks_in_flight.set(tracker.in_flight)
     telemetry.bytes_in_flight.set(tracker.bytes_in_flight)
     telemetry.oldest_open_seconds.set(tracker.oldest_open_s())
+    # What was revoked is told by its new owner; told by two, a sum over workers counts it twice.
+    telemetry.committed_lag.clear()
+    telemetry.state_keys.clear()
     committed = consumer.committed_offsets()
     for tp in consumer.assignment():
         end = consumer.highwater(tp)

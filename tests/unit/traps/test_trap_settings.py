@@ -109,12 +109,11 @@ async def test_trap_16_lag_counts_what_was_read_as_done(tmp_path: Path, worker: 
     tp = TP0._replace(topic=EVENTS.name)
     consumer.assignment = lambda: {tp}
     consumer.highwater = lambda _: 10
-    set_gauges(worker.parts, consumer)
-    lag = worker.parts.telemetry.committed_lag.labels(EVENTS.name, "0")
-    assert lag._value.get() == 10
+    assert _lags(worker) == {"0": 10}
     consumer._committed_offset[tp] = 4
-    set_gauges(worker.parts, consumer)
-    assert lag._value.get() == 6
+    assert _lags(worker) == {"0": 6}
+    consumer.assignment = lambda: {tp._replace(partition=1)}
+    assert _lags(worker) == {"1": 10}
 
 
 async def test_trap_17_web_server_without_authentication(
@@ -126,6 +125,12 @@ async def test_trap_17_web_server_without_authentication(
     worker.conf.web_enabled = True  # as ``faust worker`` sets it unless told otherwise
     assert list(worker.boot_strategy.web_server()) == []
     assert Settings().metrics_host == "127.0.0.1"
+
+
+def _lags(worker: WorkerApp) -> dict[str, float]:
+    set_gauges(worker.parts, consumer_of(worker))
+    [metric] = worker.parts.telemetry.committed_lag.collect()
+    return {sample.labels["partition"]: sample.value for sample in metric.samples}
 
 
 async def _strategies(side: Side) -> list[Any]:
