@@ -90,6 +90,7 @@ def report_of(run: Run) -> dict[str, object]:
         "seconds": round(run.seconds, 1),
         "faults": {kind: _told(each) for kind, each in sorted(_by_kind(run.rounds).items())},
         "n_faults": len(run.rounds),
+        "fewest_rounds": min(map(len, _by_kind(run.rounds).values()), default=0),
         "worker_endings": run.endings,
         "wrong": run.shown,
         "asked": {

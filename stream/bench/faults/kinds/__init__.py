@@ -25,6 +25,7 @@ KINDS: Mapping[str, Kind] = {
     "connection_cut": connections.cut,
     "connection_slowed": connections.slowed,
     "connection_stalled": connections.stalled,
+    "producer_queue_full": connections.producer_queue_full,
     "topic_recreated": topics.recreated,
     "partitions_added": topics.partitions_added,
     "poison_input": inputs.poison,
