@@ -44,15 +44,30 @@ def list_(
 @app.command()
 def show(
     places: Annotated[
-        list[str], typer.Argument(help="TOPIC[PARTITION]@OFFSET of the letter, or of its source.")
-    ],
+        list[str] | None,
+        typer.Argument(
+            help="TOPIC[PARTITION]@OFFSET of a letter, or of its source. None: as chosen."
+        ),
+    ] = None,
+    topic: Topic = None,
+    reason: Reason = None,
+    since: Since = None,
+    until: Until = None,
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="Of the letters chosen.")] = 20,
     chars: Annotated[int, typer.Option(min=1, max=1_000_000, help="Of the value, at most.")] = 4000,
     settings: SettingsFile = None,
 ) -> None:
-    """Print letters in full, escaped; exit with 1 where one is not there."""
-    from stream.dead_letters.command import show_letters
+    """Print letters in full, escaped; exit with 1 where one, or any, is not there."""
+    from stream.dead_letters.choice import choice_of
+    from stream.dead_letters.command import show_chosen, show_letters
 
-    raise typer.Exit(show_letters(load(settings), places, max_chars=chars))
+    chosen = {"topic": topic, "reason": reason, "since": since, "until": until}
+    if places and any(chosen.values()):
+        raise typer.BadParameter("expected places or a choice, got both", param_hint="PLACES")
+    if places:
+        raise typer.Exit(show_letters(load(settings), places, max_chars=chars))
+    choice = choice_of(**chosen, now_ms=_now_ms())
+    raise typer.Exit(show_chosen(load(settings), choice, limit=limit, max_chars=chars))
 
 
 @app.command()

@@ -49,6 +49,12 @@ def show_letters(settings: Settings, places: Sequence[str], *, max_chars: int) -
     return asyncio.run(_show(LetterBox(settings), wanted, max_chars))
 
 
+def show_chosen(settings: Settings, choice: Choice, *, limit: int, max_chars: int) -> int:
+    """Print the first *limit* letters of *choice*; 1 where there is none."""
+    _log_as(settings)
+    return asyncio.run(_show_chosen(LetterBox(settings), choice, limit, max_chars))
+
+
 def replay_letters(settings: Settings, choice: Choice, order: Order) -> int:
     """Send the originals of *choice* back; 1 where something could not be sent or came back."""
     _log_as(settings)
@@ -77,10 +83,32 @@ async def _show(box: LetterBox, wanted: Sequence[Place], max_chars: int) -> int:
             n_missing += 1
             sys.stderr.write(f"storestream: {place}: no dead letter of it is kept\n")
         for letter in found:
-            n_replayed = replays.of(letter.source)
-            for line in described(letter, n_replayed=n_replayed, max_chars=max_chars):
-                sys.stdout.write(f"{line}\n")
+            _print(letter, replays.of(letter.source), max_chars)
     return 1 if n_missing else 0
+
+
+async def _show_chosen(box: LetterBox, choice: Choice, limit: int, max_chars: int) -> int:
+    replays = await box.replays()
+    n_shown = 0
+    async with (
+        box.scan(*choice.topics) as scan,
+        aclosing(box.letters(scan, "Looking for dead letters")) as spans,
+    ):
+        async for letters in spans:
+            for letter in filter(choice.takes, letters):
+                if n_shown == limit:
+                    sys.stderr.write(f"storestream: there are more than {limit}: see --limit\n")
+                    return 0
+                _print(letter, replays.of(letter.source), max_chars)
+                n_shown += 1
+    if not n_shown:
+        sys.stderr.write("storestream: no dead letter of this choice is kept\n")
+    return 0 if n_shown else 1
+
+
+def _print(letter: Letter, n_replayed: int | None, max_chars: int) -> None:
+    for line in described(letter, n_replayed=n_replayed, max_chars=max_chars):
+        sys.stdout.write(f"{line}\n")
 
 
 async def _found(box: LetterBox, place: Place) -> list[Letter]:

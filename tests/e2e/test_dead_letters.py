@@ -198,6 +198,26 @@ def test_list_counts_by_topic_and_reason_and_show_shows_what_it_names(
     assert by_letter.stdout == shown.stdout
 
 
+def test_letters_are_shown_by_topic_reason_and_time(store: Store, strict_worker: Worker) -> None:
+    places = [at(set_aside(store, raw(STOCK_LEVELS, b"%d" % n, key=KEY))[0]) for n in (1, 2)]
+    chosen = "show", "--topic", STOCK_LEVELS.name, "--reason", "InvalidEvent"
+
+    both = dead_letters(store.bootstrap, *chosen, "--since", "10m")
+    first = dead_letters(store.bootstrap, *chosen, "--limit", "1")
+    of_another_reason = dead_letters(store.bootstrap, *chosen[:-1], "RefusedRow")
+    of_before = dead_letters(store.bootstrap, *chosen, "--until", "10m")
+    and_a_place = dead_letters(store.bootstrap, *chosen, places[0])
+
+    assert both.returncode == 0
+    assert [place in both.stdout for place in places] == [True, True]
+    assert first.stdout.count("  source ") == 1
+    assert "there are more than 1" in first.stderr
+    assert [(done.returncode, done.stdout) for done in (of_another_reason, of_before)] == 2 * [
+        (1, "")
+    ]
+    assert and_a_place.returncode == 2
+
+
 def test_letter_that_is_not_there_is_said(store: Store) -> None:
     done = dead_letters(
         store.bootstrap, "show", "store.stock-levels.v1[1]@777", "store.orders.v1[3000]@7"
