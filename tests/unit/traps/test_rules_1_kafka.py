@@ -7,13 +7,17 @@ from collections.abc import Awaitable, Sequence
 from pathlib import Path
 
 import pytest
+from faust.types import TP
 
+from stream.app import create_app
 from stream.codec import encode
 from stream.errors import PartitionRevoked
 from stream.kafka.partitioning import partition_of
 from stream.kafka.records import OutRecord, RecordBatch
 from stream.kafka.store import Form, StateStore
+from stream.kafka.transport import consumer_of
 from stream.pipeline.batcher import Batcher, Row
+from stream.settings import Settings
 from stream.topics import EVENTS
 from tests.unit.builders import Record, make_view
 from tests.unit.pipeline.fakes import batch_of, settled
@@ -110,6 +114,35 @@ async def test_rule_1_state_is_written_in_bulk_and_dropped_when_revoked(tmp_path
     async with stock_side(tmp_path, range(1)) as stock, our_side(tmp_path, range(1)) as ours:
         standbys = [side.app.conf.table_standby_replicas for side in (stock, ours)]
         assert standbys == [1, 0]
+
+
+async def test_rule_1_state_is_recovered_before_the_partitions_first_event(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    may_end, resumed = asyncio.Event(), list[TP]()
+
+    async def recovering(*_: object, **__: object) -> None:
+        await may_end.wait()
+
+    async def nothing(*_: object) -> None:
+        return
+
+    monkeypatch.setattr("stream.agents.worker.recover_all", recovering)
+    app = create_app(Settings(inference="none", metrics_port=0))
+    app.loop, consumer = asyncio.get_running_loop(), consumer_of(app)
+    monkeypatch.setattr(app._lookout, "look", nothing)
+    monkeypatch.setattr(consumer, "assignment", lambda: {TP0})
+    monkeypatch.setattr(consumer, "perform_seek", nothing)
+    monkeypatch.setattr(consumer, "resume_partitions", resumed.extend)
+    resuming = asyncio.create_task(app.tables.recovery._resume_streams(app.consumer_generation_id))
+    await settled()
+    before = (resuming.done(), [*resumed], app.flow_control.is_active(), app.recovered)
+    may_end.set()
+    await resuming
+    consumer._thread.thread_loop.close()
+
+    assert before == (False, [], False, False)
+    assert (resumed, app.flow_control.is_active(), app.recovered) == ([TP0], True, True)
 
 
 async def test_rule_1_batcher_lets_rows_gather_while_inference_is_busy() -> None:

@@ -17,6 +17,7 @@ from stream.domain.sessions import MAX_ITEMS, Session, advance, product_history
 from stream.errors import RecoveryFailed, TopicMismatch
 from stream.kafka import topic_watch
 from stream.kafka.administration import Life
+from stream.kafka.partitioning import partition_of
 from stream.pipeline.repeats import Repeats
 from stream.pipeline.upkeep import Expiry, Round
 from stream.settings import Settings
@@ -38,7 +39,7 @@ from tests.unit.builders import (
     make_view,
     orders_at,
 )
-from tests.unit.pipeline.fakes import batch_of, settled
+from tests.unit.pipeline.fakes import KeptStates, batch_of, settled
 from tests.unit.pipeline.scenes import RecommendScene, StockScene
 
 
@@ -56,15 +57,21 @@ async def test_rule_3_keys_unequal_partition_counts_are_refused_at_start(
 
 
 async def test_rule_3_keys_of_others_and_other_partitions_are_counted_and_folded() -> None:
-    scene = RecommendScene()
-    batch = await scene.take(
-        batch_of(EVENTS.name, [Record(encode(make_view(0)), key=b"somebody else")], partition=1)
-    )
+    scene, view = RecommendScene(), encode(make_view(0))
+    home = partition_of(b"ann", 4)
+
+    elsewhere = await scene.take(batch_of(EVENTS.name, [Record(view, b"ann", 0)], partition=1))
+    scene.owned.states[home] = KeptStates(home)
+    strays = [Record(view, b"bob", 0), Record(view, b"ann", 1)]
+    under_another_key = await scene.take(batch_of(EVENTS.name, strays, partition=home))
 
     astray = scene.telemetry.key_mismatches
+    assert partition_of(b"bob", 4) == home != 1
+    assert astray.labels(EVENTS.name, "partition")._value.get() == 1
     assert astray.labels(EVENTS.name, "key")._value.get() == 1
-    assert batch.completed
-    assert [answer.visitor_id for answer in scene.answers()] == ["ann"]
+    assert under_another_key.completed
+    assert elsewhere.completed
+    assert [answer.visitor_id for answer in scene.answers()] == ["ann", "ann"]
 
 
 def test_rule_3_order_of_two_topics_leaves_no_trace() -> None:

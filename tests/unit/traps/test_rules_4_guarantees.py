@@ -126,14 +126,19 @@ async def test_rule_4_triton_away_means_degraded_answers_until_it_is_back() -> N
     assert [answer.degraded for answer in scene.answers()] == [True, False]
 
 
-async def test_rule_4_triton_away_means_forecasts_from_the_products_own_past() -> None:
+async def test_rule_4_triton_away_means_forecasts_from_a_products_past_until_it_is_back() -> None:
     scene = StockScene()
+    answered = scene.model.refuse
     scene.model.refuse = lambda _: InferenceUnavailable("away")
     await scene.levels(make_level(40))
     await scene.sales(make_movement(0, units=-40))
+    scene.model.refuse = answered
+    counted = make_level(400, event_id="level-1", occurred_at_ms=NOON_MS + 60_000)
+    await scene.levels(counted, first_offset=1)
 
-    (alert,) = scene.alerts()
-    assert (alert.degraded, alert.model) == (True, "empirical_quantiles")
+    away, back = scene.alerts()
+    assert (away.degraded, away.model) == (True, "empirical_quantiles")
+    assert (back.degraded, back.model, back.status) == (False, "forecaster", "resolved")
 
 
 async def test_rule_4_shutdown_drains_and_commits_before_it_leaves(tmp_path: Path) -> None:
