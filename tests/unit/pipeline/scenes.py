@@ -165,10 +165,12 @@ class StockScene:
         return product
 
 
-async def completed(scene: RecommendScene | StockScene, batch: RecordBatch) -> None:
+async def completed(
+    scene: RecommendScene | StockScene, batch: RecordBatch, *, within_s: float = 60
+) -> None:
     """Take *batch* in, and go on until it is complete or something has failed."""
     scene.pipeline.accept(batch)
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(within_s):
         while not batch.completed and not scene.failures:
             await settled()
     assert scene.failures == []

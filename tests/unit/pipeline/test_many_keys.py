@@ -6,6 +6,8 @@ import gc
 import sys
 from collections.abc import Callable
 
+import pytest
+
 from stream.codec import encode
 from stream.domain.events import StockEvent, VisitorEvent
 from stream.pipeline.intake import MAX_KEY_BYTES, partition_for
@@ -33,15 +35,7 @@ async def more_blocks(
     """
     blocks = []
     for n in range(N_CHUNKS):
-        first = n * chunk
-        values = [encode(make(key)) for key in range(first, first + chunk)]
-        records = [Record(value, b"key-%d" % i, i) for i, value in enumerate(values, start=first)]
-        await completed(scene, batch_of(topic, records))
-        assert len(scene.owned[0].values) == chunk
-        scene.log.records.clear()
-        scene.owned[0].values.clear()
-        scene.owned[0].durable.clear()
-        partition_for.cache_clear()
+        await take_in(scene, topic, make, range(n * chunk, (n + 1) * chunk))
         if n in {N_WARM, N_CHUNKS - 1}:
             gc.collect()
             blocks.append(sys.getallocatedblocks())
@@ -49,11 +43,40 @@ async def more_blocks(
     return last - warm
 
 
+async def take_in(scene: RecommendScene | StockScene, topic: str, make: Make, keys: range) -> None:
+    """Take a batch of one event a key in, see that nothing of it is missing, and forget it."""
+    records = [Record(encode(make(key)), b"key-%d" % key, key) for key in keys]
+    await completed(scene, batch_of(topic, records), within_s=600)
+    state = scene.owned[0]
+    assert len(state.values) == len(state.durable) == len(keys)
+    assert len({record.key for record in scene.log.records}) == len(keys)
+    for published in (scene.log.records, state.values, state.durable):
+        published.clear()
+    partition_for.cache_clear()
+
+
 async def test_two_hundred_thousand_visitors_leave_nothing_but_their_sessions() -> None:
     def view_of(key: int) -> VisitorEvent:
         return make_view(key, visitor_id=f"key-{key}", product_id=f"product-{key}")
 
     assert await more_blocks(RecommendScene(), EVENTS.name, view_of, 4_000) < MAX_MORE_BLOCKS
+
+
+@pytest.mark.slow
+async def test_a_million_visitors_in_one_batch_are_answered_and_leave_nothing_either() -> None:
+    """Ten times what ``max_chunk_records`` may be set to."""
+    scene = RecommendScene()
+
+    def view_of(key: int) -> VisitorEvent:
+        return make_view(key, visitor_id=f"key-{key}", product_id=f"product-{key}")
+
+    await take_in(scene, EVENTS.name, view_of, range(40_000))
+    gc.collect()
+    before = sys.getallocatedblocks()
+    await take_in(scene, EVENTS.name, view_of, range(40_000, 1_040_000))
+    gc.collect()
+
+    assert sys.getallocatedblocks() - before < MAX_MORE_BLOCKS
 
 
 async def test_twenty_five_thousand_products_leave_nothing_but_their_state() -> None:
