@@ -166,7 +166,8 @@ def fetch_jars() -> Path:
     jars = (JARS / (version.group(1) if version else "any")).resolve()
     complete = jars / ".complete"
     if not complete.exists():
-        copy = ["-q", "-B", "-f", str(POM), "dependency:copy-dependencies"]
+        # By itself Maven 3 only warns of a jar whose checksum is another one.
+        copy = ["-q", "-B", "--strict-checksums", "-f", str(POM), "dependency:copy-dependencies"]
         to = [f"-DoutputDirectory={jars}", "-DincludeScope=runtime"]
         subprocess.run([_tool("mvn"), *copy, *to], check=True)
         complete.touch()
