@@ -21,7 +21,8 @@ Follow one event by opening the files in this order.
 2. ``domain/product_folding.py`` folds levels and movements into a product (``domain/products.py``)
 3. ``pipeline/stock.py`` asks the forecaster for each product touched, or due by the clock
 4. ``domain/stock.py`` decides whether an alert opens, changes or resolves
-5. ``kafka/producer.py`` publishes; only then is the alert's state stored and the batch complete
+5. state says that the alert is in doubt, ``kafka/producer.py`` publishes it, state says that it is
+   told (``pipeline/alerts.py``); only then is the batch complete
 
 What could not be read or answered is a dead letter: ``letters.py`` reads it back, ``dead_letters/``
 counts, shows and replays.

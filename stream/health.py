@@ -26,8 +26,8 @@ class HealthServer:
     """``/metrics``, ``/live`` and ``/ready`` over HTTP; on loopback unless told otherwise.
 
     Args:
-        live: Must depend on nothing outside the process: an orchestrator kills what is not live,
-            and killing workers does not bring a broker back.
+        live: Must ask nothing outside the process: an orchestrator kills what is not live, and
+            killing workers does not bring a broker back.
         ready: May depend on the broker, recovery and Triton.
         port: 0 picks a free one; :attr:`port` says which after :meth:`start`.
     """

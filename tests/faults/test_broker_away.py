@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
+from http import HTTPStatus
 from pathlib import Path
 
 import pytest
@@ -48,9 +49,12 @@ def test_a_broker_killed_under_load_loses_nothing_and_the_worker_lives_on(
     with under_load(store, trade(chance, 3000), 6) as load:
         supervised.answers_more()
         own_broker.kill()
+        until(lambda: "Unable connect to node" in supervised.worker.tail(), "it misses the broker")
+        live_without_it, _ = supervised.worker.ask("/live")
         own_broker.start()
     supervised.settle(store)
 
+    assert live_without_it == HTTPStatus.OK
     assert losses(store, sent + load.sent()) == []
     assert supervised.ends == []
 
