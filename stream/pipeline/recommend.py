@@ -8,7 +8,7 @@ scored by the model, decided, published and confirmed (``answers``). Then the ba
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from stream.codec import HISTORY, Reading, decode_clickstream, decode_orders, encode, is_history
 from stream.domain.applied import EVENTS_TOPIC, ORDERS_TOPIC, Source
@@ -38,8 +38,24 @@ _NUMBERS = {EVENTS.name: EVENTS_TOPIC, ORDERS.name: ORDERS_TOPIC}
 #: A record and its event.
 Fact = tuple[InRecord, SessionEvent]
 _NEW = Session()
+#: A record, its order, and where it was read.
+Ordered = tuple[InRecord, OrderEvent, Source]
 #: A movement and the headers it is published with.
 Moved = tuple[StockMovement, Headers]
+
+
+class Folded(NamedTuple):
+    """What folding a visitor's events of one batch gave.
+
+    Attributes:
+        visits: Owed an answer; a repeat is owed one as well: nobody knows whether the first got out.
+        orders: Those whose lines move stock: not the ones that the store sent twice.
+    """
+
+    session: Session
+    visits: list[Visit]
+    n_repeats: int
+    orders: list[Ordered]
 
 
 class RecommendPipeline:
@@ -90,15 +106,12 @@ class RecommendPipeline:
         for visitor_id, facts in intake.events.items():
             key = visitor_id.encode()
             before = states.get(key) or _NEW
-            after, visits, n_again = self._fold(
-                batch, states, visitor_id, facts=facts, before=before
-            )
-            if after is not before:
-                states.put(key, after)
-            n_repeats += n_again
-            if batch.topic == ORDERS.name:
-                movements += _movements(batch, after, facts)
-            rows += [Row((batch.partition, key), visit, tickets) for visit in visits]
+            folded = self._fold(batch, states, visitor_id, facts=facts, before=before)
+            if folded.session is not before:
+                states.put(key, folded.session)
+            n_repeats += folded.n_repeats
+            movements += _movements(folded.orders)
+            rows += [Row((batch.partition, key), visit, tickets) for visit in folded.visits]
         self._batcher.add(*rows)
         self._reader.repeats.count(batch, n_repeats)
         self._settling.settle([*intake.dead, *self._published(movements)], states, ticket)
@@ -111,19 +124,19 @@ class RecommendPipeline:
         *,
         facts: Sequence[Fact],
         before: Session,
-    ) -> tuple[Session, list[Visit], int]:
-        """Return the session after *facts*, the visits owed an answer, and how many were repeats.
-
-        A repeat is owed an answer as well: nobody knows whether the first one got out.
-        """
+    ) -> Folded:
+        """Fold *facts* one after another; whether an order came before is asked in its turn."""
         origin = batch.topic, batch.partition, batch.epoch
         number, partition, epoch = _NUMBERS[batch.topic], batch.partition, batch.epoch
-        session, visits, n_repeats, simulated = before, [], 0, False
-        owed: list[InRecord] = []
+        session, n_repeats, simulated = before, 0, False
+        visits, orders, owed = list[Visit](), list[Ordered](), list[InRecord]()
         for record, event in facts:
-            after = advance(session, event, Source(number, partition, epoch, record.offset))
+            source = Source(number, partition, epoch, record.offset)
+            after = advance(session, event, source)
             n_repeats += after is session
             session = after
+            if isinstance(event, OrderEvent) and not is_resend(session, event, source):
+                orders.append((record, event, source))
             if not is_answered(event) or is_history(record):
                 continue
             if not self._conflate:
@@ -135,7 +148,7 @@ class RecommendPipeline:
         if owed:
             records = tuple([(origin, record) for record in owed])
             visits.append(Visit(states, visitor_id, session, records, simulated))
-        return session, visits, n_repeats
+        return Folded(session, visits, n_repeats, orders)
 
     def _published(self, movements: list[Moved]) -> Iterator[OutRecord]:
         """In the order of their origin, across visitors: products know repeats by it."""
@@ -145,17 +158,11 @@ class RecommendPipeline:
             yield OutRecord(STOCK_MOVEMENTS.name, partition, key, encode(movement), headers)
 
 
-def _source(batch: RecordBatch, record: InRecord) -> Source:
-    return Source(_NUMBERS[batch.topic], batch.partition, batch.epoch, record.offset)
-
-
-def _movements(batch: RecordBatch, session: Session, facts: Sequence[Fact]) -> Iterator[Moved]:
-    """Order lines, but not those of an order that the store sent twice; the past stays the past."""
-    for record, event in facts:
-        source = _source(batch, record)
-        if isinstance(event, OrderEvent) and not is_resend(session, event, source):
-            headers = HISTORY if is_history(record) else ()
-            yield from ((movement, headers) for movement in movements_of(event, source))
+def _movements(orders: Sequence[Ordered]) -> Iterator[Moved]:
+    """Order lines; the past stays the past."""
+    for record, order, source in orders:
+        headers = HISTORY if is_history(record) else ()
+        yield from ((movement, headers) for movement in movements_of(order, source))
 
 
 def _origin(moved: Moved) -> tuple[int, int]:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from stream.codec import HISTORY, HISTORY_HEADER, encode
+from stream.domain.applied import RECENT_IDS
 from stream.domain.events import Item, OrderCompleted, StockMovement, VisitorEvent
 from stream.domain.outputs import Cover, ProductState
 from stream.errors import InferenceRejected, InferenceUnavailable, PartitionRevoked
@@ -198,6 +199,17 @@ async def test_order_resent_among_many_moves_no_stock_twice(pipeline: Pipeline) 
     ]
     assert 1 not in offsets
     assert len(offsets) == 80
+
+
+async def test_order_resent_more_often_than_is_remembered_moves_stock_once(
+    pipeline: Pipeline,
+) -> None:
+    order = make_order(0)
+    resent = [record(order, offset) for offset in range(2 * RECENT_IDS)]
+
+    await pipeline.take(batch_of(ORDERS.name, resent))
+
+    assert len(pipeline.log.of(STOCK_MOVEMENTS.name)) == 1
 
 
 async def test_resent_order_moves_no_stock_twice(pipeline: Pipeline) -> None:
