@@ -37,10 +37,16 @@ class Settling:
             self._start(self._publish_for({states: effects}, ticket))
         ticket.release()
 
-    def publish(self, effects: Sequence[OutRecord], states: States[Any]) -> None:
-        """Publish *effects* of what *states* know that no record batch waits for."""
+    def publish(
+        self,
+        effects: Sequence[OutRecord],
+        states: States[Any],
+        *,
+        then: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Publish *effects* of what *states* know that no record batch waits for; then do *then*."""
         if effects:
-            self._start(self._publisher.publish({states: effects}))
+            self._start(self._publish_first({states: effects}, then))
 
     def flush(self, states: States[Any]) -> None:
         """Make *states* durable; no record batch waits for it."""
@@ -52,6 +58,10 @@ class Settling:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _publish_first(self, effects: Effects, then: Callable[[], None]) -> None:
+        await self._publisher.publish(effects)
+        then()
 
     async def _publish_for(self, effects: Effects, ticket: Ticket) -> None:
         await self._publisher.publish(effects)

@@ -6,6 +6,7 @@ Time is event time: a replay of last year must neither expire at once nor wait a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from itertools import groupby, islice
 from operator import itemgetter
 from typing import Generic, Protocol, TypeVar
@@ -122,11 +123,21 @@ class Expiry(Generic[Value]):
         expired = [key for key in keys if self._is_old(states.get(key), now_ms)]
         if not expired:
             return
+        delete = partial(self._delete, states, expired, now_ms)
+        if self._also is None:
+            delete()
+        else:
+            tombstones = [record for key in expired for record in self._also(key)]
+            self._settling.publish(tombstones, states, then=delete)
+
+    def _delete(self, states: States[Value], keys: Iterable[bytes], now_ms: int) -> None:
+        """Delete those of *keys* to which nothing happened meanwhile.
+
+        After the tombstones: once a key is gone nobody knows that others are to be told.
+        """
+        expired = [key for key in keys if self._is_old(states.get(key), now_ms)]
         for key in expired:
             states.put(key, None)
-        if self._also is not None:
-            tombstones = [record for key in expired for record in self._also(key)]
-            self._settling.publish(tombstones, states)
         self._settling.flush(states)
         self._telemetry.state_expired.labels(self._name).inc(len(expired))
 

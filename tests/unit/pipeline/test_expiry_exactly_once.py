@@ -10,6 +10,7 @@ from stream.pipeline.event_clock import EventClock
 from stream.pipeline.settling import Settling
 from stream.pipeline.upkeep import Expiry
 from stream.telemetry import Telemetry
+from tests.unit.pipeline.fakes import settled
 
 AS_IT_IS: Form[bytes] = Form(bytes, bytes)
 
@@ -30,7 +31,10 @@ async def test_tombstone_that_others_read_is_taken_with_that_of_the_state() -> N
     )
 
     expiry.visit(states, [b"p1"])
+    at_once = states.take()
+    await settled()
 
+    assert at_once == []
     assert [(record.topic, record.value) for record in states.take()] == [
         ("product-state", None),
         ("changelog", None),

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -8,10 +10,11 @@ from stream.domain.demand import DAY_MS
 from stream.domain.product_folding import apply_level, apply_movement
 from stream.domain.products import Product, on_hand
 from stream.errors import InferenceRejected, InferenceUnavailable
+from stream.kafka.records import OutRecord
 from stream.model_specs import HORIZON_DAYS, QUANTILES
 from stream.pipeline.upkeep import Expiry, Round
 from stream.state.products import is_expired
-from stream.topics import STOCK_LEVELS, STOCK_MOVEMENTS
+from stream.topics import PRODUCT_STATE, STOCK_LEVELS, STOCK_MOVEMENTS
 from tests.unit.builders import NOON_MS, TODAY, Record, levels_at, make_level, make_movement
 from tests.unit.pipeline.fakes import KeptStates, batch_of, is_complete, settled
 from tests.unit.pipeline.scenes import StockScene as Pipeline
@@ -235,7 +238,9 @@ async def test_product_nothing_happened_to_is_looked_at_once_a_day(pipeline: Pip
     assert pipeline.model.requests[n_requests:] == [("forecaster", "2", 2)]
 
 
-def expiry_of(pipeline: Pipeline) -> Expiry[Product]:
+def expiry_of(
+    pipeline: Pipeline, also: Callable[[bytes], list[OutRecord]] | None = None
+) -> Expiry[Product]:
     """Products that nothing happened to for ten days are let go."""
     return Expiry(
         "products",
@@ -243,7 +248,44 @@ def expiry_of(pipeline: Pipeline) -> Expiry[Product]:
         pipeline.clock,
         settling=pipeline.settling,
         telemetry=pipeline.telemetry,
+        also=also,
     )
+
+
+def tombstone(key: bytes) -> list[OutRecord]:
+    return [OutRecord(PRODUCT_STATE.name, 0, key, None)]
+
+
+async def test_state_goes_only_once_others_are_told(pipeline: Pipeline) -> None:
+    """A worker that dies between the two would leave nobody who knows whom to tell of."""
+    await pipeline.levels(make_level(500))
+    pipeline.clock.observe(STOCK_LEVELS.name, 0, NOON_MS + 11 * DAY_MS)
+    pipeline.log.may_confirm.clear()
+    expiry_of(pipeline, tombstone).visit(pipeline.owned[0], [b"milk"])
+    await settled()
+    before = (pipeline.owned[0].get(b"milk"), pipeline.log.of(PRODUCT_STATE.name)[-1].value)
+
+    pipeline.log.may_confirm.set()
+    await settled()
+
+    assert before[0] is not None
+    assert before[1] is None
+    assert pipeline.owned[0].durable == {}
+
+
+async def test_product_that_comes_back_while_others_are_told_stays(pipeline: Pipeline) -> None:
+    await pipeline.levels(make_level(500))
+    pipeline.clock.observe(STOCK_LEVELS.name, 0, NOON_MS + 11 * DAY_MS)
+    pipeline.log.may_confirm.clear()
+    expiry_of(pipeline, tombstone).visit(pipeline.owned[0], [b"milk"])
+    again = make_level(400, event_id="level-1", occurred_at_ms=NOON_MS + 11 * DAY_MS)
+    pipeline.pipeline.accept(
+        batch_of(STOCK_LEVELS.name, [Record(encode(again), b"milk", offset=1)])
+    )
+    pipeline.log.may_confirm.set()
+    await settled()
+
+    assert b"milk" in pipeline.owned[0].durable
 
 
 async def test_old_state_is_deleted_with_a_tombstone(pipeline: Pipeline) -> None:

@@ -62,5 +62,12 @@ def test_product_expires_after_its_time() -> None:
     assert is_expired(resolved, AT_MS + 1 + 1_001, ttl_ms=1_000)
 
 
+def test_product_whose_last_alert_may_not_be_told_does_not_expire() -> None:
+    assert PRODUCT.alert is not None
+    in_doubt = replace(PRODUCT, alert=replace(PRODUCT.alert, is_open=False, is_told=False))
+
+    assert not is_expired(in_doubt, AT_MS + 10**12, ttl_ms=1_000)
+
+
 def test_product_with_an_open_alert_does_not_expire() -> None:
     assert not is_expired(PRODUCT, AT_MS + 10**12, ttl_ms=1_000)
