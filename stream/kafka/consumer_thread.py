@@ -16,6 +16,7 @@ from faust.transport.drivers.aiokafka import (
 from faust.types import TP
 
 from .consumer_app import BatchApp
+from .ending import ended
 from .epoch_consumer import EpochConsumer
 from .tolerant import read_tolerantly
 
@@ -35,6 +36,7 @@ class BatchConsumerThread(AIOKafkaConsumerThread):  # type: ignore[misc]  # mypy
         read_tolerantly()
         return EpochConsumer(
             epochs=lambda: self.consumer.epochs,
+            vigil=self.app.vigil,
             client_id=conf.broker_client_id,
             group_id=conf.id,
             group_instance_id=conf.consumer_group_instance_id,
@@ -64,10 +66,7 @@ class BatchConsumerThread(AIOKafkaConsumerThread):  # type: ignore[misc]  # mypy
         the rebalance timeout; nobody waits for one that does not.
         """
         limit_s: float = self.app.conf.broker_rebalance_timeout
-        try:
-            async with asyncio.timeout(limit_s):
-                await super().on_thread_stop()
-        except TimeoutError:
+        if not await ended(super().on_thread_stop(), limit_s):
             self.log.warning("Left the group without a goodbye after %.1f s", limit_s)
 
     def assignment(self) -> set[TP]:

@@ -17,6 +17,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from stream.errors import PartitionRevoked, RecoveryFailed
+from stream.kafka.ending import ended
 from stream.kafka.records import InRecord
 from stream.kafka.store import StateStore
 from stream.kafka.tolerant import read_tolerantly
@@ -129,7 +130,7 @@ async def _reading(
             consumer.assign(list(progress.remaining))
         yield consumer
     finally:
-        await consumer.stop()
+        await ended(consumer.stop())
 
 
 async def _check_exists(consumer: AIOKafkaConsumer, topic: str) -> None:
