@@ -183,7 +183,12 @@ class BatchConsumer(BooklessConsumer):
         return {ensure_TP(tp): at or 0 for tp, at in committed.items()}
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
-        """Stop the flow, drain and commit (Faust does it through ``wait_empty``), then let go."""
+        """Stop the flow, drain and commit (Faust does it through ``wait_empty``), then let go.
+
+        Faust does not when it is stopping already: what the stop drains would be forgotten here.
+        """
+        if self.app.should_stop:
+            await self.wait_empty()
         await super().on_partitions_revoked(revoked)
         self.tracker.revoke(ensure_TPset(revoked))
 

@@ -26,7 +26,7 @@ from stream.topics import EVENTS, dead_letter_name
 from tests.unit.builders import NOON_MS, Record, make_level, make_movement, make_view
 from tests.unit.pipeline.fakes import batch_of, settled
 from tests.unit.pipeline.scenes import PRODUCTS, RecommendScene, StockScene
-from tests.unit.traps.sides import our_side, stock_side
+from tests.unit.traps.sides import TP0, our_side, stock_side
 
 
 async def test_rule_4_at_least_once_completes_after_outputs_and_changelog() -> None:
@@ -151,6 +151,23 @@ async def test_rule_4_shutdown_drains_and_commits_before_it_leaves(tmp_path: Pat
         batch.complete()
         async with asyncio.timeout(5):
             await stopping
+
+        assert (before, ours.partition.committed) == ((False, None), 5)
+
+
+async def test_rule_4_shutdown_drains_and_commits_though_the_group_rebalances_meanwhile(
+    tmp_path: Path,
+) -> None:
+    async with our_side(tmp_path, range(5), drain_timeout_s=5) as ours:
+        (batch,) = await ours.batches()
+        ours.consumer.tracker.begin(batch)
+        ours.app._stopped.set()
+        revoking = asyncio.create_task(ours.consumer.on_partitions_revoked({TP0}))
+        await settled()
+        before = (revoking.done(), ours.partition.committed)
+        batch.complete()
+        async with asyncio.timeout(5):
+            await revoking
 
         assert (before, ours.partition.committed) == ((False, None), 5)
 
