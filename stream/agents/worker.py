@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 from collections.abc import Awaitable
 from typing import Any
 
@@ -11,6 +10,7 @@ import structlog
 from aiokafka.errors import KafkaError
 from faust.types import TP
 
+from stream.agents.garbage import spare_the_collector
 from stream.agents.gauges import set_gauges
 from stream.agents.listening import listen
 from stream.agents.lookout import Lookout
@@ -26,11 +26,7 @@ from stream.agents.watchdog import (
     progress_of,
     refusal_of,
 )
-from stream.errors import (
-    PartitionRevoked,
-    SessionExpired,
-    StoreStreamError,
-)
+from stream.errors import PartitionRevoked, SessionExpired, StoreStreamError
 from stream.health import HEALTHY, Health
 from stream.kafka.consumer import BatchConsumer
 from stream.kafka.transport import BatchApp, consumer_of
@@ -59,6 +55,8 @@ class WorkerApp(BatchApp):
         self._tasks: set[asyncio.Future[None]] = set()
         self._failure: BaseException | None = None
         self.probation, self.transactions = parts.probation, parts.transactions
+        # Transactions fence by themselves, and better.
+        self.vigil = parts.vigil if parts.transactions is None else None
         recommend, stock = parts.recommend.accept, parts.stock.accept
         listen(self, "recommend", VISITOR_TOPICS, accept=recommend, on_failure=self.fail)
         listen(self, "watch_stock", PRODUCT_TOPICS, accept=stock, on_failure=self.fail)
@@ -68,15 +66,24 @@ class WorkerApp(BatchApp):
     def fail(self, error: BaseException) -> None:
         """End the worker: a bug, or a broker that no longer confirms, must not be passed over."""
         if self._failure is None:
-            self.parts.probation.blamed = not isinstance(error, _NO_RECORDS_FAULT)
-            self._remember(error)
-            self._go(self.crash(error))
+            cause = self._cause(error)
+            self.parts.probation.blamed = not isinstance(cause, _NO_RECORDS_FAULT)
+            self._remember(cause)
+            self._go(self.crash(cause))
 
     def _crash(self, reason: BaseException) -> None:
         """Hear of what ended a part of Faust's: its consumer for instance, or a commit."""
         if self._failure is None:
-            self._remember(reason)
+            self._remember(self._cause(reason))
         super()._crash(reason)
+
+    def _cause(self, error: BaseException) -> BaseException:
+        """Return what lies behind *error*: a write that the vigil refused fails in its own way."""
+        try:
+            self.parts.vigil.check()
+        except SessionExpired as expired:
+            return expired
+        return error
 
     def _remember(self, error: BaseException) -> None:
         settings, self._failure = self.parts.settings, error
@@ -123,7 +130,7 @@ class WorkerApp(BatchApp):
         self._go(self._look_after())
         self._go(self._oversee())
         self._go(self._lookout.keep(consumer_of(self)))
-        _spare_the_collector()
+        spare_the_collector()
 
     async def on_shutdown(self) -> None:
         """Close what was opened; the drain and the last commit are behind us by now."""
@@ -147,6 +154,7 @@ class WorkerApp(BatchApp):
 
     async def _on_revoked(self, app: Any, revoked: set[TP], **_: Any) -> None:
         self.recovered = False
+        self.parts.vigil.let_go()
         self._n_revocations += 1
         for batcher in self.parts.batchers.values():
             batcher.forget()
@@ -159,6 +167,7 @@ class WorkerApp(BatchApp):
         for rounds in self.parts.rounds:
             rounds.restart()
         assigned = consumer_of(self).assignment()
+        self.parts.vigil.own()
         try:
             # One deadline for all of it: the group waits for the next fetch no longer.
             async with asyncio.timeout(self.parts.settings.recovery_timeout_s):
@@ -236,13 +245,3 @@ class WorkerApp(BatchApp):
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             self.fail(error)
-
-
-def _spare_the_collector() -> None:
-    """Take what was loaded so far out of Python's garbage collection.
-
-    Faust and its imports are some hundred thousand objects that live as long as the worker; going
-    through them stopped it for 100 ms at each full collection, which was its p99.
-    """
-    gc.collect()
-    gc.freeze()

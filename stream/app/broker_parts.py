@@ -66,6 +66,7 @@ class BrokerParts:
             client_id=f"{settings.client_id}-out",
             idempotent=settings.idempotent or settings.exactly_once,
             delivery_timeout_s=settings.delivery_timeout_s,
+            permitted=None if settings.exactly_once else self.vigil.certainty,
             **self._producing,
         )
 

@@ -17,6 +17,7 @@ from stream.errors import Misconfigured
 from .no_tables import NoTables
 from .probation import Probation
 from .transactions import Transactions
+from .vigil import Vigil
 
 #: The last commit of a rebalance or a stop gets this long, after the drain.
 LAST_COMMIT_S = 1.5
@@ -91,11 +92,13 @@ class BatchApp(faust.App):  # type: ignore[misc]  # mypy does not follow Faust
         probation: Knows what the owners before did not survive; None: nobody asks.
         transactions: Commit offsets with what the records caused; None: offsets alone, at least
             once.
+        vigil: Told whether the group still knows us; None: nobody asks.
     """
 
     BootStrategy = WithoutWeb
     probation: Probation | None = None
     transactions: Transactions | None = None
+    vigil: Vigil | None = None
 
     def __init__(
         self,

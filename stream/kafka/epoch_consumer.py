@@ -14,6 +14,9 @@ import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.structs import OffsetAndMetadata
 
+from .membership import tell_of_membership
+from .vigil import Vigil
+
 log = structlog.get_logger(__name__)
 
 _PREFIX = "epoch="
@@ -39,11 +42,25 @@ class EpochConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # mypy does not fo
 
     Args:
         epochs: Asked for the epochs, by topic, under which records are read now.
+        vigil: Told whether the group still knows us; None: nobody asks.
     """
 
-    def __init__(self, *, epochs: Callable[[], Mapping[str, int]], **options: Any) -> None:
+    def __init__(
+        self,
+        *,
+        epochs: Callable[[], Mapping[str, int]],
+        vigil: Vigil | None = None,
+        **options: Any,
+    ) -> None:
         super().__init__(**options)
         self._epochs = epochs
+        self._vigil = vigil
+
+    async def start(self) -> None:
+        """Connect, and begin to join the group."""
+        await super().start()
+        if self._vigil is not None:
+            tell_of_membership(self._coordinator, self._vigil)
 
     async def commit(self, offsets: Mapping[TopicPartition, OffsetAndMetadata]) -> None:
         """Commit *offsets*, each with the epoch of its topic in the place of its metadata."""

@@ -10,13 +10,14 @@ import asyncio
 import contextlib
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from stream.errors import PublishFailed
 from stream.kafka.outbox import Delivery, Outbox, largest
+from stream.kafka.permission import Check, Permitted, allow, ask_before_sending, at_once
 from stream.kafka.records import OutRecord
 
 #: Below ``message.max.bytes`` of Apache Kafka (1,048,588), which holds for a whole record batch.
@@ -50,7 +51,8 @@ class BulkProducer:
         request_timeout_s: float = 30.0,
         delivery_timeout_s: float = 60.0,
         security: Mapping[str, object] | None = None,
-        check: Callable[[], None] | None = None,
+        check: Check | None = None,
+        permitted: Permitted | None = None,
         on_confirmed: Callable[[str, int], None] | None = None,
     ) -> None:
         """Prepare a producer; :meth:`start` connects.
@@ -59,7 +61,8 @@ class BulkProducer:
         *max_batch_bytes* bounds a record batch, and so a record. *delivery_timeout_s* bounds one
         ``publish``, its wait for its turn included. *security* takes aiokafka's
         ``security_protocol``, ``ssl_context`` and ``sasl_*``. *check* is called before each batch
-        is sent, and raises ``PublishFailed`` where it must not be. *on_confirmed* hears of each
+        is sent, and raises ``PublishFailed`` where it must not be; *permitted* is awaited before each
+        request, and returns once it may go out, or raises likewise. *on_confirmed* hears of each
         confirmed batch its topic and the number of its records.
         """
         self._options: dict[str, object] = {
@@ -74,7 +77,8 @@ class BulkProducer:
         }
         self._max_batch_bytes = max_batch_bytes
         self._delivery_timeout_s = delivery_timeout_s
-        self._check = check or _allow
+        self._check = check or allow
+        self._permitted = permitted or at_once
         self._on_confirmed = on_confirmed or _say_nothing
         self._outboxes: dict[tuple[str, int], Outbox] = {}
         self._producer: AIOKafkaProducer | None = None
@@ -92,22 +96,8 @@ class BulkProducer:
             await producer.stop()
             servers = self._options["bootstrap_servers"]
             raise PublishFailed(f"No broker to publish to at {servers}: {error!r}") from error
-        self._guard(producer)
+        ask_before_sending(producer.client, self._check, self._permitted)
         self._producer = producer
-
-    def _guard(self, producer: AIOKafkaProducer) -> None:
-        """Ask *check* once more where a request goes to the socket.
-
-        What was queued before a silence is sent after it otherwise: aiokafka's sender is a task of
-        its own, and may well be the first to run.
-        """
-        send, check = producer.client.send, self._check
-
-        async def checked(*arguments: Any, **options: Any) -> Any:
-            check()
-            return await send(*arguments, **options)
-
-        producer.client.send = checked
 
     async def stop(self) -> None:
         """Flush, for no longer than a delivery may take, and disconnect."""
@@ -239,10 +229,6 @@ class BulkProducer:
         n_partitions = len(await producer.partitions_for(topic))
         if partition >= n_partitions:
             raise PublishFailed(f"{topic}[{partition}]: the topic has {n_partitions} partitions")
-
-
-def _allow() -> None:
-    """Let every batch be sent."""
 
 
 def _say_nothing(topic: str, n_records: int) -> None:

@@ -23,6 +23,10 @@ from tests.harness.worker import Worker
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow, *LEAKS_KNOWN]
 
+#: A broker that is away for longer than a session may have forgotten its member when it is back;
+#: nobody knows then who had its partitions meanwhile.
+GIVEN_UP = "given up by its group"
+
 
 @pytest.fixture(scope="module")
 def own_broker(wired_broker: ApacheKafka) -> ApacheKafka:
@@ -40,7 +44,7 @@ def worker_behind(wire: Wire, folder: Path) -> Worker:
     return Worker(folder, wire.address, triton=None, idempotent=True)
 
 
-def test_a_broker_killed_under_load_loses_nothing_and_the_worker_lives_on(
+def test_a_broker_killed_under_load_loses_nothing(
     own_broker: ApacheKafka, store: Store, supervised: Supervised
 ) -> None:
     chance = random.Random(21)
@@ -56,7 +60,7 @@ def test_a_broker_killed_under_load_loses_nothing_and_the_worker_lives_on(
 
     assert live_without_it == HTTPStatus.OK
     assert losses(store, sent + load.sent()) == []
-    assert supervised.ends == []
+    assert all(GIVEN_UP in end for end in supervised.ends)
 
 
 def test_a_broker_whose_disk_is_full_halts_and_nothing_is_lost(
@@ -72,7 +76,7 @@ def test_a_broker_whose_disk_is_full_halts_and_nothing_is_lost(
     supervised.settle(store)
 
     assert losses(store, load.sent()) == []
-    assert supervised.ends == []
+    assert all(GIVEN_UP in end for end in supervised.ends)
 
 
 def test_connections_cut_and_refused_under_load_lose_nothing(
@@ -112,7 +116,7 @@ def test_over_a_slow_connection_answers_are_late_and_none_is_lost(
     assert supervised.ends == []
 
 
-def test_a_connection_stalled_for_longer_than_a_session_loses_nothing(
+def test_a_connection_stalled_for_longer_than_a_session_ends_the_worker_and_loses_nothing(
     store: Store, supervised: Supervised, wire: Wire
 ) -> None:
     chance = random.Random(25)
@@ -125,7 +129,7 @@ def test_a_connection_stalled_for_longer_than_a_session_loses_nothing(
     supervised.settle(store)
 
     assert losses(store, load.sent()) == []
-    assert supervised.ends == []
+    assert [GIVEN_UP in end for end in supervised.ends] == [True]
 
 
 def visitors_of(sent: Sequence[Sent]) -> list[Sent]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from http import HTTPStatus
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,9 @@ from tests.harness.worker import Worker
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
 
 FRAGILE = (sys.executable, "-m", "tests.faults.fragile_worker", "worker")
+#: A worker that crashes sends no heartbeats. It takes back its notes after the drain, if its
+#: session, as in production, lasts longer than that.
+STANDING: dict[str, Any] = {"triton": None, "watchdog_s": 3, "broker_session_timeout_s": 6}
 
 
 def test_a_worker_that_forgets_a_batch_does_not_live_and_its_successor_goes_on(
@@ -23,7 +27,7 @@ def test_a_worker_that_forgets_a_batch_does_not_live_and_its_successor_goes_on(
 ) -> None:
     sent = store.publish(view("ann", "forgotten"), view("bob", "p1"))
 
-    with Worker(tmp_path, store.bootstrap, triton=None, command=FRAGILE, watchdog_s=3) as worker:
+    with Worker(tmp_path, store.bootstrap, command=FRAGILE, **STANDING) as worker:
         until(lambda: worker.ask("/live")[0] == HTTPStatus.SERVICE_UNAVAILABLE, "it does not live")
         _, why = worker.ask("/live")
         code = worker.wait_ended()

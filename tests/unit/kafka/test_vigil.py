@@ -57,6 +57,67 @@ def test_nothing_is_refused_before_the_vigil_begins(clock: Clock) -> None:
     vigil.check()
 
 
+# -- the group
+
+
+async def test_while_the_group_answers_writing_goes_on(vigil: Vigil, clock: Clock) -> None:
+    vigil.own()
+    for _ in range(3):
+        clock.now_s += 9
+        vigil.hear(clock.now_s)
+        vigil.beat()
+        await vigil.certainty()
+
+
+async def test_while_the_group_is_not_heard_of_writing_waits(vigil: Vigil, clock: Clock) -> None:
+    vigil.own()
+    sent_s = clock.now_s = clock.now_s + 3
+    for _ in range(3):
+        clock.now_s += 4
+        vigil.beat()
+    waiting = asyncio.create_task(vigil.certainty())
+    await asyncio.sleep(0.05)
+    vigil.hear(sent_s)  # answered at last; the session it began has ended since
+    await asyncio.sleep(0.05)
+    waited = not waiting.done()
+    vigil.hear(clock.now_s)
+    async with asyncio.timeout(5):
+        await waiting
+
+    assert waited
+
+
+async def test_given_up_with_partitions_it_refuses_for_ever(vigil: Vigil, clock: Clock) -> None:
+    vigil.own()
+    clock.now_s += 9
+    vigil.beat()
+    clock.now_s += 9
+    waiting = asyncio.create_task(vigil.certainty())
+    await asyncio.sleep(0.05)
+    vigil.lose()
+
+    with pytest.raises(SessionExpired, match="given up by its group"):
+        await waiting
+    vigil.own()
+    with pytest.raises(SessionExpired):
+        vigil.check()
+    async with asyncio.timeout(5):
+        with pytest.raises(SessionExpired):
+            await vigil.keep()
+
+
+async def test_given_up_without_partitions_is_nothing(vigil: Vigil, clock: Clock) -> None:
+    vigil.lose()
+    vigil.own()
+    vigil.let_go()
+    vigil.lose()
+    for _ in range(3):
+        clock.now_s += 9
+        vigil.beat()
+
+    await vigil.certainty()
+
+
 async def test_keeping_it_ends_with_the_silence(vigil: Vigil, clock: Clock) -> None:
     clock.now_s += 60
 
