@@ -16,16 +16,12 @@ from tests.harness.fixtures import LEAKS_KNOWN
 from tests.harness.judging import losses
 from tests.harness.load import latencies_ms, send_over, under_load
 from tests.harness.store import Sent, Store
-from tests.harness.supervisor import Supervised
+from tests.harness.supervisor import GIVEN_UP, Supervised
 from tests.harness.trade import opening, trade
 from tests.harness.waiting import until
 from tests.harness.worker import Worker
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow, *LEAKS_KNOWN]
-
-#: A broker that is away for longer than a session may have forgotten its member when it is back;
-#: nobody knows then who had its partitions meanwhile.
-GIVEN_UP = "given up by its group"
 
 
 @pytest.fixture(scope="module")

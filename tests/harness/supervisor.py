@@ -11,6 +11,10 @@ from tests.harness.store import Sent, Store
 from tests.harness.waiting import until
 from tests.harness.worker import Worker
 
+#: Why a worker ends that could not reach its group for longer than a session: nobody knows who had
+#: its partitions meanwhile.
+GIVEN_UP = "given up by its group"
+
 
 class Supervised:
     """Starts a worker, and another one whenever it is looked after and finds that one ended.
