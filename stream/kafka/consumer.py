@@ -183,10 +183,7 @@ class BatchConsumer(BooklessConsumer):
         return {ensure_TP(tp): at or 0 for tp, at in committed.items()}
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
-        """Stop the flow, drain and commit (Faust does it through ``wait_empty``), then let go.
-
-        Faust does not when it is stopping already: what the stop drains would be forgotten here.
-        """
+        """Stop the flow, drain and commit (Faust does so unless it is stopping), then let go."""
         if self.app.should_stop:
             await self.wait_empty()
         await super().on_partitions_revoked(revoked)
@@ -213,6 +210,8 @@ class BatchConsumer(BooklessConsumer):
             self.tracker.restart(())
 
     async def _drain(self) -> bool:
+        if self.app.vigil is not None and self.app.vigil.refuses:
+            return False  # what is open waits for writes that will not be
         try:
             async with asyncio.timeout(self._batching.drain_timeout_s):
                 while self.tracker.n_begun:

@@ -73,6 +73,15 @@ class Vigil:
             self.beat()
             await asyncio.sleep(_BEAT_S)
 
+    @property
+    def refuses(self) -> bool:
+        """Whether nothing more may be written, for ever."""
+        try:
+            self.check()
+        except SessionExpired:
+            return True
+        return False
+
     # -- the group
 
     def own(self) -> None:

@@ -20,6 +20,7 @@ from stream.kafka.notes import Begun
 from stream.kafka.records import RecordBatch
 from stream.kafka.suspicion import is_culprit, suspicion_of
 from stream.kafka.transport import Batching, consumer_of
+from stream.kafka.vigil import Vigil
 from stream.ports import Tensors
 from stream.settings import Settings
 from stream.topics import EVENTS, dead_letter_name
@@ -170,6 +171,19 @@ async def test_rule_4_shutdown_drains_and_commits_though_the_group_rebalances_me
             await revoking
 
         assert (before, ours.partition.committed) == ((False, None), 5)
+
+
+async def test_rule_4_shutdown_waits_for_no_write_that_is_refused(tmp_path: Path) -> None:
+    async with our_side(tmp_path, range(5), drain_timeout_s=5) as ours:
+        (batch,) = await ours.batches()
+        ours.consumer.tracker.begin(batch)
+        ours.app.vigil = vigil = Vigil(10)
+        vigil.own()
+        vigil.lose()
+        async with asyncio.timeout(2):
+            await ours.consumer.wait_empty()
+
+        assert ours.partition.committed is None
 
 
 async def test_rule_4_shutdown_closes_clients_in_order_and_last() -> None:
