@@ -31,16 +31,20 @@ N_KILLS = 2
 def test_a_worker_killed_in_mid_stream_loses_nothing_and_folds_nothing_twice(
     store: Store, triton: str, tmp_path: Path
 ) -> None:
-    """It answers event by event, so that many rows wait, and dies between two commits."""
+    """It answers event by event, so that many rows wait, and dies between two commits.
+
+    Small chunks are committed one after another: most is still to be done after the first.
+    """
+    slowly: dict[str, Any] = {"conflate": False, "max_chunk_records": 100}
     chance = random.Random(11)
     sent = store.publish(*opening(chance))
     for _ in range(N_KILLS):
-        with Worker(tmp_path, store.bootstrap, triton=triton, conflate=False) as worker:
+        with Worker(tmp_path, store.bootstrap, triton=triton, **slowly) as worker:
             worker.wait_ready()
             sent += send_over(store, trade(chance, 1000), 1.0)
             store.settle()
             with worker.held():
-                sent += send_over(store, trade(chance, 2500), 0)
+                sent += send_over(store, trade(chance, 6000), 0)
             wait_for_a_commit(store)
             worker.kill()
             store.read()
