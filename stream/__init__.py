@@ -34,8 +34,9 @@ Where workers crash at a record, ``kafka/suspicion.py`` finds it by the notes th
 (``kafka/probation.py``), ``kafka/wary_consumer.py`` reads on past it, and
 ``pipeline/quarantine.py`` makes a dead letter of it.
 
-What else ends a worker, so that another begins: topics that changed (``kafka/topic_watch.py``), work
-that stands still (``agents/watchdog.py``), and a loop that does (``agents/loop_guard.py``).
+What else ends a worker, so that another begins: topics that changed (``kafka/topic_watch.py``), a
+group that gave it up (``kafka/vigil.py``), work that stands still (``agents/watchdog.py``), and a loop
+that does (``agents/loop_guard.py``).
 
 ``app/`` wires these; ``settings.py``, ``topics.py`` and ``errors.py`` are the three tables that
 the rest refers to. ``models/``, ``local/`` and ``demo/`` train, embed and show; the worker never

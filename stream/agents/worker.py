@@ -154,7 +154,6 @@ class WorkerApp(BatchApp):
 
     async def _on_revoked(self, app: Any, revoked: set[TP], **_: Any) -> None:
         self.recovered = False
-        self.parts.vigil.let_go()
         self._n_revocations += 1
         for batcher in self.parts.batchers.values():
             batcher.forget()
@@ -167,7 +166,6 @@ class WorkerApp(BatchApp):
         for rounds in self.parts.rounds:
             rounds.restart()
         assigned = consumer_of(self).assignment()
-        self.parts.vigil.own()
         try:
             # One deadline for all of it: the group waits for the next fetch no longer.
             async with asyncio.timeout(self.parts.settings.recovery_timeout_s):

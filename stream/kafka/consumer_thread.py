@@ -59,6 +59,18 @@ class BatchConsumerThread(AIOKafkaConsumerThread):  # type: ignore[misc]  # mypy
             **credentials_to_aiokafka_auth(conf.broker_credentials, conf.ssl_context),
         )
 
+    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        """Pass it on; the session of what is ours begins now, not when the app has time for it."""
+        if assigned and self.app.vigil is not None:
+            self.app.vigil.own()
+        await super().on_partitions_assigned(assigned, generation_id)
+
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        """Pass it on, which drains; nothing is ours then."""
+        await super().on_partitions_revoked(revoked)
+        if self.app.vigil is not None:
+            self.app.vigil.let_go()
+
     async def on_thread_stop(self) -> None:
         """Leave the group; all is committed by now, or must not be any more.
 

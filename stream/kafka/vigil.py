@@ -90,7 +90,7 @@ class Vigil:
         self._owns = True
 
     def let_go(self) -> None:
-        """All partitions were given back in good order."""
+        """All partitions were given back."""
         self._owns = False
 
     def hear(self, sent_s: float) -> None:

@@ -31,17 +31,9 @@ class Coordinator:
         self.n_resets += 1
 
 
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def vigil(clock: Clock) -> Vigil:
-    vigil = Vigil(10, clock=clock)
-    vigil.beat()
+@pytest.fixture(autouse=True)
+def owning(vigil: Vigil) -> None:
     vigil.own()
-    return vigil
 
 
 def test_aiokafka_has_what_is_told_of() -> None:

@@ -9,18 +9,7 @@ import pytest
 from stream.errors import SessionExpired
 from stream.kafka.vigil import Vigil
 from tests.unit.builders import Clock
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def vigil(clock: Clock) -> Vigil:
-    vigil = Vigil(10, clock=clock)
-    vigil.beat()
-    return vigil
+from tests.unit.pipeline.fakes import settled
 
 
 def test_silence_within_the_session_is_nothing(vigil: Vigil, clock: Clock) -> None:
@@ -60,6 +49,12 @@ def test_nothing_is_refused_before_the_vigil_begins(clock: Clock) -> None:
 # -- the group
 
 
+@pytest.fixture(autouse=True)
+def looks_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look again as soon as others had their turn."""
+    monkeypatch.setattr("stream.kafka.vigil._LOOK_S", 0)
+
+
 async def test_while_the_group_answers_writing_goes_on(vigil: Vigil, clock: Clock) -> None:
     vigil.own()
     for _ in range(3):
@@ -76,9 +71,9 @@ async def test_while_the_group_is_not_heard_of_writing_waits(vigil: Vigil, clock
         clock.now_s += 4
         vigil.beat()
     waiting = asyncio.create_task(vigil.certainty())
-    await asyncio.sleep(0.05)
+    await settled()
     vigil.hear(sent_s)  # answered at last; the session it began has ended since
-    await asyncio.sleep(0.05)
+    await settled()
     waited = not waiting.done()
     vigil.hear(clock.now_s)
     async with asyncio.timeout(5):
@@ -93,7 +88,7 @@ async def test_given_up_with_partitions_it_refuses_for_ever(vigil: Vigil, clock:
     vigil.beat()
     clock.now_s += 9
     waiting = asyncio.create_task(vigil.certainty())
-    await asyncio.sleep(0.05)
+    await settled()
     vigil.lose()
 
     with pytest.raises(SessionExpired, match="given up by its group"):

@@ -26,6 +26,10 @@ N_WARM = 10
 MAX_MORE_BLOCKS = 4_000
 
 
+def view_of(key: int) -> VisitorEvent:
+    return make_view(key, visitor_id=f"key-{key}", product_id=f"product-{key}")
+
+
 async def more_blocks(
     scene: RecommendScene | StockScene, topic: str, make: Make, chunk: int
 ) -> int:
@@ -56,9 +60,6 @@ async def take_in(scene: RecommendScene | StockScene, topic: str, make: Make, ke
 
 
 async def test_two_hundred_thousand_visitors_leave_nothing_but_their_sessions() -> None:
-    def view_of(key: int) -> VisitorEvent:
-        return make_view(key, visitor_id=f"key-{key}", product_id=f"product-{key}")
-
     assert await more_blocks(RecommendScene(), EVENTS.name, view_of, 4_000) < MAX_MORE_BLOCKS
 
 
@@ -66,9 +67,6 @@ async def test_two_hundred_thousand_visitors_leave_nothing_but_their_sessions() 
 async def test_a_million_visitors_in_one_batch_are_answered_and_leave_nothing_either() -> None:
     """Ten times what ``max_chunk_records`` may be set to."""
     scene = RecommendScene()
-
-    def view_of(key: int) -> VisitorEvent:
-        return make_view(key, visitor_id=f"key-{key}", product_id=f"product-{key}")
 
     await take_in(scene, EVENTS.name, view_of, range(40_000))
     gc.collect()
