@@ -20,19 +20,28 @@ class Protocol(StrEnum):
     """What is hidden, and asked for."""
 
     LEAVE_ONE_OUT = "leave-one-out"
+    BY_TIME = "by-time"
 
 
 @app.command("recommender")
 def recommender(
-    dataset: Annotated[Path, typer.Option(help="Parquet with user_id, pos, item_id.")],
+    dataset: Annotated[
+        Path, typer.Option(help="Parquet with user_id, pos, item_id; or demo, for its real orders.")
+    ],
     report: Annotated[Path | None, typer.Option(help="Write the figures to this file.")] = None,
-    protocol: Annotated[Protocol, typer.Option(help="What is asked.")] = Protocol.LEAVE_ONE_OUT,
+    protocol: Annotated[
+        Protocol | None,
+        typer.Option(help="What is asked: of a file the former, of demo the latter."),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of the training.")] = 1,
     minutes: Annotated[float, typer.Option(min=0.05, max=600, help="Of training.")] = 55,
 ) -> None:
     """Rank every product for what visitors acted on next, beside popularity and a session kNN."""
-    from stream.evaluation.recommender import run_evaluate_recommender
+    from stream.evaluation.recommender import DEMO, run_evaluate_recommender
     from stream.evaluation.report import Asked
 
-    asked = Asked(dataset, protocol.value, seed, minutes)
+    fitting = Protocol.BY_TIME if dataset == DEMO else Protocol.LEAVE_ONE_OUT
+    if protocol not in (None, fitting):
+        raise typer.BadParameter(f"{dataset} has {fitting.value} only", param_hint="--protocol")
+    asked = Asked(dataset, fitting.value, seed, minutes)
     raise typer.Exit(run_evaluate_recommender(asked, report=report))

@@ -1,16 +1,21 @@
-"""The recommender that Triton serves, asked in the process that trained it."""
+"""The recommender that Triton serves, trained and asked in this process."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
 
 from stream.evaluation.histories import Histories, Row, padded
+from stream.evaluation.questions import Questions, Split
 from stream.evaluation.ranks import Scores
 from stream.model_specs import MAX_ITEMS
-from stream.models.recommender import TrainedRecommender
+from stream.models.fitting import Budget
+from stream.models.progress import Progress, silent
+from stream.models.recommender import TrainedRecommender, fit_recommender, vocabulary_of
+from stream.models.validation import Held
 
 
 class Ours:
@@ -19,25 +24,75 @@ class Ours:
     name = "storestream"
 
     def __init__(self, trained: TrainedRecommender, histories: Histories) -> None:
-        self._network = trained.network
-        index_of = {product_id: at for at, product_id in enumerate(histories.product_ids, start=1)}
-        known = [index_of[product_id] for product_id in trained.product_ids]
-        self._known = np.array(known, dtype=np.int64)
-        self._to_vocabulary = np.zeros(len(histories.product_ids) + 1, dtype=np.int64)
-        self._to_vocabulary[self._known] = np.arange(1, len(known) + 1)
+        self.trained = trained
+        self._vocabulary = _Vocabulary(trained.product_ids, histories)
 
     def score(self, histories: Sequence[Row]) -> Scores:
         """Return the logits, ``float32[history, n_products + 1]``, from the last ``MAX_ITEMS``."""
-        rows = [self._newest(history) for history in histories]
-        scores = np.full((len(rows), len(self._to_vocabulary)), -np.inf, dtype=np.float32)
+        vocabulary = self._vocabulary
+        rows = [row[-MAX_ITEMS:] for row in map(vocabulary.translated, histories)]
+        scores = np.full((len(rows), vocabulary.n_known + 1), -np.inf, dtype=np.float32)
         with torch.inference_mode():
-            logits = self._network.score(torch.from_numpy(padded([*rows, _EMPTY])))
-        scores[:, self._known] = logits[: len(rows)].numpy()
+            logits = self.trained.network.score(torch.from_numpy(padded([*rows, _EMPTY])))
+        scores[:, vocabulary.known] = logits[: len(rows)].numpy()
         return scores
 
-    def _newest(self, history: Row) -> Row:
-        indices = self._to_vocabulary[history]
-        return indices[indices > 0][-MAX_ITEMS:]
+
+def learn_ours(
+    split: Split,
+    histories: Histories,
+    *,
+    min_count: int,
+    budget: Budget,
+    seed: int,
+    checkpoint: Path | None = None,
+    progress: Progress = silent,
+) -> Ours:
+    """Return the recommender that learnt and validated on *split*.
+
+    Args:
+        min_count: Of a product of its vocabulary.
+    """
+    n_products = len(histories.product_ids)
+    product_ids = vocabulary_of(histories.named(split.train), min_count, n_products)
+    vocabulary = _Vocabulary(product_ids, histories)
+    trained = fit_recommender(
+        product_ids,
+        [row for row in map(vocabulary.translated, split.train) if len(row)],
+        vocabulary.held(split.validation),
+        budget=budget,
+        seed=seed,
+        checkpoint=checkpoint,
+        progress=progress,
+    )
+    return Ours(trained, histories)
+
+
+class _Vocabulary:
+    """Indices of a data set's products to those of a model, and back."""
+
+    def __init__(self, product_ids: Sequence[str], histories: Histories) -> None:
+        index_of = {product_id: at for at, product_id in enumerate(histories.product_ids, start=1)}
+        self.n_known = len(histories.product_ids)
+        self.known = np.array([index_of[product_id] for product_id in product_ids], dtype=np.int64)
+        self._to_model = np.zeros(self.n_known + 1, dtype=np.int64)
+        self._to_model[self.known] = np.arange(1, len(product_ids) + 1)
+
+    def translated(self, row: Row) -> Row:
+        """Return *row* as the model reads it: unknown products left out, runs of one merged."""
+        indices = self._to_model[row]
+        indices = indices[indices > 0]
+        merged: Row = indices[np.diff(indices, prepend=0) != 0]
+        return merged
+
+    def held(self, questions: Questions) -> Held:
+        """Return a question for each answer that the model knows."""
+        rows, wanted = [], list[int]()
+        for history, answers in zip(questions.histories, questions.answers, strict=True):
+            known = [answer for answer in self._to_model[answers].tolist() if answer]
+            rows += [self.translated(history)] * len(known)
+            wanted += known
+        return Held.of(rows, wanted)
 
 
 #: Keeps one column in a batch of visitors that the vocabulary knows nothing of.

@@ -11,19 +11,29 @@ from rich.console import Console
 
 from stream.demo.narration import Narrator
 from stream.demo.report import write_report
+from stream.demo.training import read_data
 from stream.evaluation.histories import Histories, read_histories
-from stream.evaluation.leave_one_out import Split, leave_one_out
+from stream.evaluation.leave_one_out import leave_one_out
 from stream.evaluation.neighbours import Neighbours, Reach
-from stream.evaluation.ours import Ours
-from stream.evaluation.popularity import Popularity
+from stream.evaluation.ours import Ours, learn_ours
+from stream.evaluation.popularity import Again, Popularity
+from stream.evaluation.questions import Split
 from stream.evaluation.ranks import Ranker, quality_of
+from stream.evaluation.replay import by_time
 from stream.evaluation.report import Asked, Ranked, report_of, table
-from stream.models.recommender import train_recommender
+from stream.models.fitting import Budget
 
 Share = Callable[[float], None]
 
+#: The real orders of the demo, instead of a file.
+DEMO = Path("demo")
+BY_TIME = "by-time"
+#: Sales of a product that is worth knowing: in a file each, in the demo as it trains its own.
+_MIN_COUNT, _MIN_COUNT_OF_DEMO = 1, 20
 #: Of VMIS-kNN, chosen on validation as ours is; the ranges of the paper's section 5.
 _REACHES = tuple(Reach(m, k) for m in (100, 500, 2500) for k in (50, 100, 500))
+#: Of the questions that validate; each costs milliseconds, for each reach.
+_N_REACHED = 2_000
 
 
 def run_evaluate_recommender(asked: Asked, *, report: Path | None) -> int:
@@ -34,9 +44,7 @@ def run_evaluate_recommender(asked: Asked, *, report: Path | None) -> int:
     """
     console = Console(highlight=False)
     narrator = Narrator(console, headless=not console.is_terminal)
-    with narrator.step("reading", f"Reading {asked.dataset.name}"):
-        histories = read_histories(asked.dataset)
-    split = leave_one_out(histories.rows)
+    histories, split = _read(narrator, asked)
     n_products = len(histories.product_ids)
     ranked = [
         _measured(narrator, each, split, n_products=n_products)
@@ -47,6 +55,16 @@ def run_evaluate_recommender(asked: Asked, *, report: Path | None) -> int:
         write_report(report_of(asked, histories, ranked), report)
         console.print(f"Report: {report}", markup=False)
     return 0
+
+
+def _read(narrator: Narrator, asked: Asked) -> tuple[Histories, Split]:
+    if asked.dataset == DEMO:
+        data = read_data(narrator)
+        with narrator.step("splitting", "Splitting by time"):
+            return by_time(data.purchases, data.catalogue, seed=asked.seed)
+    with narrator.step("reading", f"Reading {asked.dataset.name}"):
+        histories = read_histories(asked.dataset)
+    return histories, leave_one_out(histories.rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,33 +78,37 @@ class Learner:
 def learners(asked: Asked, histories: Histories) -> Sequence[Learner]:
     """Return what is compared, ours first."""
     n_products = len(histories.product_ids)
+    is_demo = asked.dataset == DEMO
 
     def ours(split: Split, update: Share) -> Ranker:
-        trained = train_recommender(
-            histories.named(split.train),
-            min_count=1,
-            max_products=n_products,
-            seconds=60 * asked.minutes,
+        return learn_ours(
+            split,
+            histories,
+            min_count=_MIN_COUNT_OF_DEMO if is_demo else _MIN_COUNT,
+            budget=Budget(60 * asked.minutes),
             seed=asked.seed,
             progress=lambda _stage, share: update(share),
         )
-        return Ours(trained, histories)
 
-    return (
+    compared = [
         Learner(Ours.name, ours),
         Learner(Neighbours.name, lambda split, update: best_neighbours(split, n_products, update)),
         Learner(Popularity.name, lambda split, _: Popularity(split.train, n_products)),
-    )
+    ]
+    if is_demo:
+        compared.append(Learner(Again.name, lambda split, _: Again(split.train, n_products)))
+    return compared
 
 
 def best_neighbours(
     split: Split, n_products: int, update: Share = lambda _share: None
 ) -> Neighbours:
     """Return VMIS-kNN with the reach that did best on validation."""
+    validation = split.validation.some(_N_REACHED, seed=1)
     found: list[tuple[float, Neighbours]] = []
     for at, reach in enumerate(_REACHES):
-        ranker = Neighbours(split.train, n_products, reach)
-        ndcg = quality_of(ranker, split.validation, n_products).ndcg
+        ranker = Neighbours(split.sessions, n_products, reach)
+        ndcg = quality_of(ranker, validation, n_products).ndcg
         found.append((ndcg, ranker))
         update((at + 1) / len(_REACHES))
     return max(found, key=lambda each: each[0])[1]

@@ -67,10 +67,11 @@ def table(ranked: Sequence[Ranked]) -> Table:
         "95 %",
         f"NDCG@{N_BEST}",
         "95 %",
+        "found",
         "coverage",
         "learnt in, s",
     )
-    found = Table(*headings, title=f"{ranked[0].quality.n_questions:,} visitors: what came next?")
+    found = Table(*headings, title=f"{ranked[0].quality.n_questions:,} questions: what came next?")
     for each in ranked:
         quality = each.quality
         found.add_row(
@@ -79,6 +80,7 @@ def table(ranked: Sequence[Ranked]) -> Table:
             _between(quality.hr_interval),
             f"{quality.ndcg:.4f}",
             _between(quality.ndcg_interval),
+            f"{quality.found:.1%}",
             f"{quality.coverage:.1%}",
             f"{each.seconds:,.0f}",
         )
@@ -92,6 +94,7 @@ def _told(ranked: Ranked) -> dict[str, object]:
         f"hr@{N_BEST}_interval": quality.hr_interval,
         f"ndcg@{N_BEST}": quality.ndcg,
         f"ndcg@{N_BEST}_interval": quality.ndcg_interval,
+        "found": quality.found,
         "coverage": quality.coverage,
         "questions": quality.n_questions,
         "seconds": round(ranked.seconds, 1),

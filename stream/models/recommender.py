@@ -1,31 +1,38 @@
-"""Trains the session transformer on what households bought, in order of time."""
+"""Trains the session transformer on what visitors acted on, in order of time."""
 
 from __future__ import annotations
 
-import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor
-from torch.nn import functional
 
-from stream.model_specs import MAX_ITEMS, N_CANDIDATES, PADDING_ID
-from stream.models.progress import Progress, paced, silent
+from stream.model_specs import MAX_ITEMS, N_CANDIDATES
+from stream.models.fitting import Budget, Fitting
+from stream.models.neighbours import nearest
+from stream.models.progress import Progress, silent
 from stream.models.served.recommender.network import SessionTransformer
 from stream.models.threads import half_the_cores
-from stream.models.validation import hit_rates, hold_out
+from stream.models.validation import Held, hold_out, metrics_of, ndcg, places_of
+from stream.models.windows import Row, Windows
 
-NETWORK: Mapping[str, float] = {"width": 64, "n_blocks": 2, "n_heads": 2, "dropout": 0.0}
-_MAX_STEPS = 20_000
-_ROWS = 32
-_N_NEGATIVES = 512
-_NEGATIVE_POWER = 0.75
-_LEARNING_RATE = 4e-3
-_WARM_UP = 0.05
+#: Chosen on validation, see ``benchmarks/models.md``.
+NETWORK: Mapping[str, float] = {
+    "width": 64,
+    "n_blocks": 1,
+    "n_heads": 2,
+    "dropout": 0.3,
+    "temperature": 0.07,
+    "n_neighbours": 100,
+}
+#: Of the neighbour term; the one that does best on validation is taken.
+_NEIGHBOUR_WEIGHTS = (0.0, 0.5, 1.0, 2.0, 3.0, 4.0, 6.0)
+_N_WEIGHED = 2_000
+_BUDGET = Budget(seconds=80.0)
+_FRACTIONS = ("dropout", "temperature", "neighbour_weight")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +41,7 @@ class TrainedRecommender:
 
     Attributes:
         product_ids: Entry ``i`` has index ``i + 1``; most frequent first.
-        metrics: ``hr_at_10`` of the model beside baselines, on the validation tail.
+        metrics: ``hr_at_10`` of the model beside baselines, on what was held back.
     """
 
     network: SessionTransformer
@@ -48,33 +55,68 @@ def train_recommender(
     *,
     min_count: int = 20,
     max_products: int = 12_000,
-    seconds: float = 80.0,
-    max_steps: int = _MAX_STEPS,
+    budget: Budget = _BUDGET,
     seed: int = 1,
     progress: Progress = silent,
 ) -> TrainedRecommender:
-    """Return a recommender of the products that were bought at least *min_count* times.
+    """Return a recommender of the products that were acted on at least *min_count* times.
+
+    The last items of some visitors are held back, to end the training by and to weigh its terms.
 
     Args:
         sequences: Product ids a visitor acted on, oldest first, one sequence a visitor; only
             what happened before the time that the model is to answer for.
 
     Raises:
-        ValueError: Fewer products than candidates to propose.
+        ValueError: Fewer products than candidates to propose, or nobody acted on two of them.
     """
     product_ids = vocabulary_of(sequences, min_count, max_products)
     rows = indexed(sequences, product_ids)
-    draw = np.random.default_rng(seed)
-    seen, held = hold_out(rows, draw)
+    seen, held = hold_out(rows, np.random.default_rng(seed))
+    return fit_recommender(
+        product_ids,
+        seen,
+        held,
+        budget=budget,
+        seed=seed,
+        progress=progress,
+    )
+
+
+def fit_recommender(
+    product_ids: Sequence[str],
+    rows: Sequence[Row],
+    held: Held,
+    *,
+    budget: Budget,
+    seed: int = 1,
+    checkpoint: Path | None = None,
+    progress: Progress = silent,
+) -> TrainedRecommender:
+    """Return a recommender that learnt from *rows* and was validated by *held*.
+
+    Args:
+        rows: Indices into *product_ids* plus one, oldest first, one row a visitor.
+        checkpoint: Where the training is kept, to go on from when it was stopped.
+
+    Raises:
+        ValueError: No visitor acted on two products.
+    """
+    windows = Windows(rows)
+    if not windows.n_steps:
+        raise ValueError("expected a visitor with two products, got none")
     settings = {"n_products": len(product_ids), "length": MAX_ITEMS, **NETWORK}
-    shares = paced("recommender", max_steps, seconds, progress)
     with half_the_cores(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = _new_network(settings)
-        n_steps = _fit(network, _Windows(seen, draw), shares)
-    network.eval()
-    metrics = {"n_steps": float(n_steps), **hit_rates(network, seen, held)}
-    return TrainedRecommender(network, settings, product_ids, metrics)
+        with torch.no_grad():
+            network.popularity.copy_(_log_shares(rows, len(product_ids)))
+        fitting = Fitting(network, windows, held, seed=seed, checkpoint=checkpoint)
+        took = fitting.run(budget, progress)
+        _add_neighbours(network, rows, held)
+    settings["neighbour_weight"] = network.neighbour_weight
+    metrics = {**took, **metrics_of(network, rows, held)}
+    return TrainedRecommender(network, settings, tuple(product_ids), metrics)
 
 
 def vocabulary_of(
@@ -91,9 +133,7 @@ def vocabulary_of(
     return kept
 
 
-def indexed(
-    sequences: Sequence[Sequence[str]], product_ids: Sequence[str]
-) -> list[NDArray[np.int64]]:
+def indexed(sequences: Sequence[Sequence[str]], product_ids: Sequence[str]) -> list[Row]:
     """Return the sequences as indices: unknown products left out, runs of one product merged."""
     index = {product_id: i for i, product_id in enumerate(product_ids, start=1)}
     rows = []
@@ -104,100 +144,26 @@ def indexed(
     return rows
 
 
-class _Windows:
-    """Draws windows of ``MAX_ITEMS`` inputs and their next items from all rows at once."""
-
-    def __init__(self, rows: Sequence[NDArray[np.int64]], draw: np.random.Generator) -> None:
-        padding = np.full(MAX_ITEMS, PADDING_ID, dtype=np.int64)
-        self._items = np.concatenate([part for row in rows for part in (padding, row)])
-        self._is_item = np.flatnonzero(self._items)
-        self._draw = draw
-        self.counts = np.bincount(self._items)
-        self.counts[PADDING_ID] = 0
-
-    def batch(self) -> tuple[Tensor, Tensor]:
-        """Return inputs and targets, ``int64[batch, MAX_ITEMS]``; padded targets do not count."""
-        last = self._draw.choice(self._is_item, _ROWS)
-        windows = self._items[last[:, None] + np.arange(-MAX_ITEMS, 1)]
-        for window in windows:
-            _cut_to_one_row(window)
-        whole = torch.from_numpy(windows)
-        return whole[:, :-1], whole[:, 1:]
-
-
-def _cut_to_one_row(window: NDArray[np.int64]) -> None:
-    """Pad what comes before the last padding: it belongs to another visitor."""
-    pads = np.flatnonzero(window == PADDING_ID)
-    if len(pads):
-        window[: pads[-1]] = PADDING_ID
-
-
 def _new_network(settings: Mapping[str, float]) -> SessionTransformer:
-    whole = {name: value if name == "dropout" else int(value) for name, value in settings.items()}
+    whole = {name: value if name in _FRACTIONS else int(value) for name, value in settings.items()}
     return SessionTransformer(**whole)  # type: ignore[arg-type]
 
 
-def _fit(network: SessionTransformer, windows: _Windows, shares: Iterable[float]) -> int:
-    loss_of = _SampledSoftmax(windows.counts)
-    with torch.no_grad():
-        network.popularity.copy_(loss_of.log_share)
-    optimizer = torch.optim.AdamW(network.parameters(), lr=_LEARNING_RATE, weight_decay=0.01)
-    network.train()
-    n_steps = 0
-    for share in shares:
-        for group in optimizer.param_groups:
-            group["lr"] = _LEARNING_RATE * _schedule(share)
-        loss = loss_of(network, *windows.batch())
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        n_steps += 1
-    return n_steps
+def _log_shares(rows: Sequence[Row], n_products: int) -> torch.Tensor:
+    """Return the log of how often each index occurs among all, ``float32[n_products + 1]``."""
+    counts = np.bincount(np.concatenate(rows), minlength=n_products + 1)
+    return torch.from_numpy(counts / counts.sum()).float().clamp(min=1e-9).log()
 
 
-def _schedule(share: float) -> float:
-    """Linear warm-up, then half a cosine down to 2 %."""
-    if share < _WARM_UP:
-        return (share + 0.001) / _WARM_UP
-    return 0.02 + 0.49 * (1 + math.cos(math.pi * (share - _WARM_UP) / (1 - _WARM_UP)))
-
-
-class _SampledSoftmax:
-    """Cross-entropy against negatives that all positions of a batch share.
-
-    Logits are corrected by the log of how often each product is drawn, so that the expected
-    gradient is near that of the full softmax (Bengio and Senécal 2008, section III).
-    """
-
-    def __init__(self, counts: NDArray[np.int64]) -> None:
-        raised = torch.from_numpy(counts).double() ** _NEGATIVE_POWER
-        self._weights = (raised / raised.sum()).float()
-        self._log_drawn = (self._weights * _N_NEGATIVES).clamp(min=1e-9).log()
-        total = max(1, int(counts.sum()))
-        self.log_share = torch.from_numpy(counts / total).float().clamp(min=1e-9).log()
-
-    def __call__(self, network: SessionTransformer, inputs: Tensor, targets: Tensor) -> Tensor:
-        counted = targets != PADDING_ID
-        every = network(inputs)
-        hidden, wanted = every[counted], targets[counted]
-        negatives = torch.multinomial(self._weights, _N_NEGATIVES, replacement=True)
-        weights, bias = network.products.weight, network.popularity
-        right = (hidden * weights[wanted]).sum(1) + bias[wanted] - self._log_drawn[wanted]
-        offset = bias[negatives] - self._log_drawn[negatives]
-        wrong = torch.addmm(offset, hidden, weights[negatives].T)
-        strength = network.repeat_strength(hidden)
-        own = _by_age(network.repeats)
-        right_own = ((targets[:, :, None] == inputs[:, None, :]) * own).sum(2)[counted]
-        wrong_own = (own @ (inputs[:, :, None] == negatives).to(own.dtype))[counted]
-        right, wrong = right + strength[:, 0] * right_own, wrong + strength * wrong_own
-        wrong = wrong.masked_fill(wanted[:, None] == negatives, -1e9)
-        logits = torch.cat((right[:, None], wrong), dim=1)
-        return functional.cross_entropy(logits, torch.zeros_like(wanted))
-
-
-def _by_age(repeats: Tensor) -> Tensor:
-    """Return ``float32[position, item]``: the weight of an item's age as each position sees it."""
-    length = len(repeats)
-    places = torch.arange(length)
-    age = places[:, None] - places[None, :]
-    return repeats[length - 1 - age.clamp(min=0)] * (age >= 0)
+def _add_neighbours(network: SessionTransformer, rows: Sequence[Row], held: Held) -> None:
+    """Tell *network* the neighbours of each product, and give them the weight that does best."""
+    n_neighbours = network.neighbours.shape[1]
+    neighbours, nearness = nearest(rows, network.n_products, n_neighbours)
+    network.neighbours.copy_(neighbours)
+    network.nearness.copy_(nearness)
+    weighed = held.some(_N_WEIGHED)
+    reached = dict[float, float]()
+    for weight in _NEIGHBOUR_WEIGHTS:
+        network.neighbour_weight = weight
+        reached[weight] = ndcg(places_of(network.score, weighed))
+    network.neighbour_weight = max(_NEIGHBOUR_WEIGHTS, key=reached.__getitem__)

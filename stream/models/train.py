@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream.models.export import export_forecaster, export_recommender
+from stream.models.fitting import Budget
 from stream.models.forecaster import train_forecaster
 from stream.models.progress import Progress, silent
 from stream.models.recommender import train_recommender
@@ -64,7 +65,7 @@ def train_all(
     recommender = train_recommender(
         sequences,
         min_count=min_count,
-        seconds=_RECOMMENDER_SHARE * budget_s,
+        budget=Budget(_RECOMMENDER_SHARE * budget_s),
         seed=seed,
         progress=progress,
     )

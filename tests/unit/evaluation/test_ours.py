@@ -19,7 +19,14 @@ VOCABULARY = ("d", "b")
 def network() -> SessionTransformer:
     torch.manual_seed(3)
     made = SessionTransformer(
-        len(VOCABULARY), length=MAX_ITEMS, width=8, n_blocks=1, n_heads=1, dropout=0.0
+        len(VOCABULARY),
+        length=MAX_ITEMS,
+        width=8,
+        n_blocks=1,
+        n_heads=1,
+        dropout=0.0,
+        temperature=0.1,
+        n_neighbours=1,
     )
     return made.eval()
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from stream.evaluation.histories import Row
-from stream.evaluation.leave_one_out import Questions
-from stream.evaluation.ranks import Scores, quality_of, ranks_of, without_seen
+from stream.evaluation.questions import Questions
+from stream.evaluation.ranks import Scores, quality_of, ranks_of, without
 
 N_PRODUCTS = 30
 
@@ -24,7 +24,8 @@ class Falling:
 
 def asked(*questions: tuple[list[int], int]) -> Questions:
     histories = tuple(np.array(history, dtype=np.int64) for history, _ in questions)
-    return Questions(histories, np.array([answer for _, answer in questions]))
+    answers = tuple(np.array([answer]) for _, answer in questions)
+    return Questions(np.arange(len(questions)), histories, answers, left_out=histories)
 
 
 def test_hits_and_gains_are_those_of_the_ranks() -> None:
@@ -59,15 +60,17 @@ def test_coverage_is_the_share_of_products_that_anyone_was_shown() -> None:
 def test_among_equals_the_answer_comes_last() -> None:
     scores = np.array([[0, 5, 5, 5, 1]], dtype=np.float32)
 
-    assert ranks_of(scores, np.array([2])).tolist() == [3]
+    [ranks] = ranks_of(scores, [np.array([2])])
+
+    assert ranks.tolist() == [3]
 
 
 def test_what_was_seen_is_below_everything_and_the_scores_stay_the_ranker_s() -> None:
     scores = np.ones((2, 4), dtype=np.float32)
 
-    without = without_seen(scores, [np.array([2]), np.array([1, 3])])
+    left = without(scores, [np.array([2]), np.array([1, 3])])
 
-    assert np.isneginf(without).tolist() == [[True, False, True, False], [True, True, False, True]]
+    assert np.isneginf(left).tolist() == [[True, False, True, False], [True, True, False, True]]
     assert (scores == 1).all()
 
 
@@ -77,3 +80,31 @@ def test_intervals_hold_the_mean_and_narrow_with_more_questions() -> None:
 
     assert few.hr_interval[0] < 0.5 < few.hr_interval[1]
     assert np.ptp(many.hr_interval) < np.ptp(few.hr_interval)
+
+
+def make_order(*answers: int) -> Questions:
+    history = (np.array([20]),)
+    return Questions(np.array([0]), history, (np.array(answers),), left_out=history)
+
+
+def test_an_order_is_hit_by_any_of_its_products_and_found_by_their_share() -> None:
+    quality = quality_of(Falling(), make_order(2, 11, 12, 13), N_PRODUCTS)
+
+    assert quality.hr == 1
+    assert quality.found == 1 / 4
+
+
+def test_a_gain_is_whole_where_the_answers_come_first() -> None:
+    assert quality_of(Falling(), make_order(1, 2, 3), N_PRODUCTS).ndcg == pytest.approx(1)
+    assert quality_of(Falling(), make_order(*range(1, 15)), N_PRODUCTS).ndcg == pytest.approx(1)
+
+
+def test_intervals_widen_where_few_visitors_are_asked_often() -> None:
+    answers = tuple(np.array([n]) for n in (1, 11)) * 100
+    history = (np.array([20]),) * 200
+
+    def width_of(visitors: np.ndarray[tuple[int], np.dtype[np.int64]]) -> float:
+        questions = Questions(visitors, history, answers, left_out=history)
+        return float(np.ptp(quality_of(Falling(), questions, N_PRODUCTS).hr_interval))
+
+    assert width_of(np.arange(200) % 10) > 2 * width_of(np.arange(200))

@@ -14,7 +14,14 @@ N_PRODUCTS = 100
 def make_recommender() -> SessionTransformer:
     torch.manual_seed(1)
     network = SessionTransformer(
-        N_PRODUCTS, length=MAX_ITEMS, width=16, n_blocks=2, n_heads=2, dropout=0.0
+        N_PRODUCTS,
+        length=MAX_ITEMS,
+        width=16,
+        n_blocks=2,
+        n_heads=2,
+        dropout=0.0,
+        temperature=0.1,
+        n_neighbours=4,
     )
     torch.nn.init.normal_(network.repeats)
     return network.eval()
@@ -33,7 +40,8 @@ def test_the_fast_path_scores_like_the_whole_network() -> None:
     network, items = make_recommender(), make_sessions(50, 3, 17, 0)
 
     newest = network(items)[:, -1]
-    expected = newest @ network.products.weight[1:].T + network.popularity[1:]
+    every = torch.arange(1, N_PRODUCTS + 1)
+    expected = newest @ network.directions(every).T + network.popularity[1:]
     raised = network.repeat_strength(newest) * network.repeats
     for row, (indices, weights) in enumerate(zip(items, raised, strict=True)):
         for index, weight in zip(indices.tolist(), weights, strict=True):

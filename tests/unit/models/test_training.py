@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from stream.model_specs import HISTORY_DAYS, MODELS, QUANTILES
+from stream.models.fitting import Budget
 from stream.models.forecaster import empirical_quantiles, train_forecaster
 from stream.models.progress import paced, silent
 from stream.models.recommender import indexed, train_recommender, vocabulary_of
@@ -36,7 +37,7 @@ def test_unknown_products_are_left_out_and_runs_are_one_entry() -> None:
 
 
 def test_the_recommender_learns_what_comes_next() -> None:
-    trained = train_recommender(make_sequences(), min_count=2, max_steps=60)
+    trained = train_recommender(make_sequences(), min_count=2, budget=Budget(60, 60))
 
     assert trained.metrics["hr_at_10"] > 0.5
     assert trained.metrics["hr_at_10"] > 2 * trained.metrics["hr_at_10_popularity"]

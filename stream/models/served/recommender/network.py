@@ -2,16 +2,28 @@
 
 Kang and McAuley (2018), "Self-Attentive Sequential Recommendation": causal self-attention over the
 last items, item embeddings shared by input and output (section III-E). Differences: pre-norm
-blocks, positions counted from the newest item, a bias per product, which learns popularity, and a
-*repeat* term that raises products of the session itself by their age, since in a store people buy
-again what they bought (Ren et al. 2019, "RepeatNet"; here it is additive).
+blocks, positions counted from the newest item, and logits that are cosines over a temperature. To
+these are added a bias per product, which learns popularity; a *repeat* term that raises products of
+the session itself by their age, since in a store people buy again what they bought (Ren et al. 2019,
+"RepeatNet"; here it is additive); and a *neighbour* term that raises what others acted on together
+with the newest products (see ``stream.models.neighbours``): a product that few have acted on has
+neighbours long before it has an embedding worth the name.
 """
 
 from __future__ import annotations
 
+from typing import Self
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+_FIRST_STD = 0.02
+#: How many of the newest items have neighbours that count, and what each is worth to the next newer.
+_N_ANCHORS = 10
+_ANCHOR_DECAY = 0.8
+#: Nearness counts by ``log(1 + steepness * nearness)``: the tenth common visitor says less than the first.
+_STEEPNESS = 100.0
 
 
 class Block(nn.Module):
@@ -60,7 +72,17 @@ class SessionTransformer(nn.Module):
 
     Args:
         n_products: Products of the vocabulary; their indices are 1 to ``n_products``, 0 pads.
+        temperature: Cosines are divided by it; the smaller, the more the best stand out.
+        n_neighbours: Products known to go together with a product, at most.
+        neighbour_weight: Of their term in the logits.
+
+    Attributes:
+        neighbours: ``int32[product, neighbour]``, 0 where there are fewer.
+        nearness: ``float32[product, neighbour]``, 0 where there are fewer.
     """
+
+    neighbours: Tensor
+    nearness: Tensor
 
     def __init__(
         self,
@@ -71,19 +93,33 @@ class SessionTransformer(nn.Module):
         n_blocks: int,
         n_heads: int,
         dropout: float,
+        temperature: float,
+        n_neighbours: int,
+        neighbour_weight: float = 0.0,
     ) -> None:
         super().__init__()
         self.n_products = n_products
+        self.neighbour_weight = neighbour_weight
         self.products = nn.Embedding(n_products + 1, width, padding_idx=0)
         self.popularity = nn.Parameter(torch.zeros(n_products + 1))
-        self.ages = nn.Parameter(torch.zeros(length, width))
+        self.ages = nn.Parameter(torch.empty(length, width))
         self.repeats = nn.Parameter(torch.full((length,), 2.0))
         self.repeat_gate = nn.Linear(width, 1)
         self.blocks = nn.ModuleList(Block(width, n_heads, dropout) for _ in range(n_blocks))
-        self.after = nn.LayerNorm(width)
+        self.after = nn.RMSNorm(width, elementwise_affine=False)
         self.dropout = nn.Dropout(dropout)
-        nn.init.normal_(self.products.weight, std=width**-0.5)
-        nn.init.normal_(self.ages, std=0.02)
+        self.register_buffer("neighbours", torch.zeros(n_products + 1, n_neighbours).int())
+        self.register_buffer("nearness", torch.zeros(n_products + 1, n_neighbours))
+        # What the last norm leaves has a length of the square root of the width.
+        self._length = temperature * width**0.5
+        self._directions: Tensor | None = None
+        nn.init.normal_(self.products.weight[1:], std=_FIRST_STD)
+        nn.init.normal_(self.ages, std=_FIRST_STD)
+
+    def train(self, mode: bool = True) -> Self:
+        """Forget what was computed of the weights: they are about to change, or have."""
+        self._directions = None
+        return super().train(mode)
 
     def forward(self, items: Tensor) -> Tensor:
         """Return what each position expects next, ``float32[batch, item, width]``."""
@@ -98,13 +134,42 @@ class SessionTransformer(nn.Module):
         first_used = int((items != 0).any(dim=0).to(torch.int8).argmax())
         items = items[:, first_used:]
         newest = self._read(items, n_queries=1)[:, -1]
-        logits = torch.addmm(self.popularity, newest, self.products.weight.T)
+        logits = torch.addmm(self.popularity, newest, self._every_direction().T)
         raised = self.repeat_strength(newest) * self.repeats[-items.shape[1] :]
-        return logits.scatter_add_(1, items, raised)[:, 1:]
+        logits.scatter_add_(1, items, raised)
+        if self.neighbour_weight:
+            self._raise_neighbours(logits, items[:, -_N_ANCHORS:])
+        return logits[:, 1:]
+
+    def directions(self, products: Tensor) -> Tensor:
+        """Return what a position's answer is multiplied with, ``float32[..., width]``.
+
+        Its products with it are cosines over the temperature.
+        """
+        answer: Tensor = functional.normalize(self.products(products), dim=-1) / self._length
+        return answer
 
     def repeat_strength(self, hidden: Tensor) -> Tensor:
         """Return how much a position leans on its own session, ``float32[..., 1]``."""
         return functional.softplus(self.repeat_gate(hidden))
+
+    def _every_direction(self) -> Tensor:
+        """Return the directions of all indices, computed once while the weights stay as they are."""
+        if self._directions is None or self.training:
+            every = torch.arange(self.n_products + 1, device=self.products.weight.device)
+            self._directions = self.directions(every).detach()
+        return self._directions
+
+    def _raise_neighbours(self, logits: Tensor, anchors: Tensor) -> None:
+        """Add the neighbour term of *anchors*, ``int64[batch, item]``, newest last, to *logits*."""
+        age = torch.arange(anchors.shape[1] - 1, -1, -1, device=anchors.device)
+        near = self.nearness[anchors] * (_ANCHOR_DECAY**age)[:, None]
+        which = self.neighbours[anchors].long().flatten(1)
+        summed = torch.zeros_like(logits).scatter_add_(1, which, near.flatten(1)).gather(1, which)
+        raised = logits.gather(1, which)
+        raised += self.neighbour_weight * torch.log1p(_STEEPNESS * summed)
+        # A product that stands there twice has the same value at both places.
+        logits.scatter_(1, which, raised)
 
     def _read(self, items: Tensor, n_queries: int) -> Tensor:
         length = items.shape[1]
