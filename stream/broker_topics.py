@@ -41,8 +41,12 @@ class BrokerTopics:
         self,
         *topics: str,
         begin: Mapping[tuple[str, int], int] | None = None,
+        since_ms: int | None = None,
     ) -> TopicScan:
         """Return a scan of *topics*, of the partitions in *begin* only where it is told.
+
+        Args:
+            since_ms: Leave out what was appended before; None takes all.
 
         Raises:
             TopicMismatch: One of them is not on the broker.
@@ -57,6 +61,7 @@ class BrokerTopics:
             self._settings.bootstrap,
             {topic: self.partitions[topic] for topic in topics},
             begin=begin,
+            since_ms=since_ms,
             client_id=f"{self._settings.client_id}-{self._purpose}",
             security=self._security,
         )
