@@ -58,16 +58,12 @@ class TopicScan:
         every = ((topic, n) for topic, count in partitions.items() for n in range(count))
         self._begin = begin or {}
         self._wanted = [TopicPartition(*at) for at in every if begin is None or at in begin]
-        self._since_ms = since_ms
-        self._stall_s = stall_s
+        self._since_ms, self._stall_s = since_ms, stall_s
         self._firsts: dict[TopicPartition, int] = {}
         self._nexts: dict[TopicPartition, int] = {}
         self._ends: dict[TopicPartition, int] = {}
-        self._options = {
-            "bootstrap_servers": list(bootstrap),
-            "client_id": client_id,
-            **(security or {}),
-        }
+        who = {"client_id": client_id, **(security or {})}
+        self._options = {"bootstrap_servers": list(bootstrap), **who}
         self._consumer: AIOKafkaConsumer | None = None
 
     async def __aenter__(self) -> Self:
