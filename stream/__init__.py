@@ -27,6 +27,9 @@ Follow one event by opening the files in this order.
 What could not be read or answered is a dead letter: ``letters.py`` reads it back, ``dead_letters/``
 counts, shows and replays.
 
+What came of the recommendations by variant, shown, clicked and bought, ``reporting/`` reads from the
+topics alone.
+
 Exactly once, a setting, ``kafka/transactions.py`` publishes what 8 would and commits what 9 would, both
 in one transaction; ``kafka/transactional_consumer.py`` says when.
 

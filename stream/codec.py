@@ -110,6 +110,7 @@ decode_stock_level: Reading[StockLevelEvent] = Reading(StockLevelEvent, "product
 decode_movement: Reading[StockMovement] = Reading(StockMovement, "product_id")
 #: Of what is told of a product.
 decode_product_state: Reading[ProductState] = Reading(ProductState, "product_id")
+decode_recommendation: Reading[Recommendation] = Reading(Recommendation, "visitor_id")
 
 
 def is_history(record: InRecord) -> bool:

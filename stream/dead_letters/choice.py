@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 
 from stream.errors import Misconfigured
 from stream.letters import Letter
+from stream.moments import moment_ms
 from stream.topics import READ, dead_letter_name
-
-_DURATION = re.compile(r"([0-9]{1,6})([smhdw])")
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,28 +53,6 @@ def choice_of(
     if since_ms is not None and until_ms is not None and since_ms >= until_ms:
         raise Misconfigured(f"--since {since} is not before --until {until}: nothing lies between")
     return Choice(None if topic is None else _source_named(topic), reason, since_ms, until_ms)
-
-
-def moment_ms(text: str, now_ms: int, *, option: str) -> int:
-    """Return the time that *text* names, in ms since the Unix epoch.
-
-    ``2h`` is two hours ago (s, m, h, d, w); anything else is ISO 8601, in UTC where it names no zone.
-
-    Raises:
-        Misconfigured: It is neither.
-    """
-    if ago := _DURATION.fullmatch(text):
-        span = timedelta(**{_UNITS[ago[2]]: int(ago[1])})
-        return now_ms - span // timedelta(milliseconds=1)
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise Misconfigured(
-            f"{option}: Expected ISO 8601 (2026-01-31T12:00) or a duration (2h), got {text!r}"
-        ) from error
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return int(moment.timestamp() * 1000)
 
 
 def _source_named(topic: str) -> str:

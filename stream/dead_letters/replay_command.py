@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.text import Text
 
 from stream.adapters.security import client_options
-from stream.dead_letters.box import LetterBox, progress_bar
+from stream.broker_topics import progress_bar
+from stream.dead_letters.box import LetterBox
 from stream.dead_letters.choice import Choice
 from stream.dead_letters.replaying import Comeback, Limits, Replayer
 from stream.dead_letters.report import Order, report

@@ -55,6 +55,8 @@ class Recommendation(Struct, frozen=True, gc=False, kw_only=True):
         degraded: Whether the model was away and the answer comes from counts.
         as_of_ms: Time of the latest event known of the visitor.
         simulated: Whether an event it answers was simulated.
+        variant: The visitor's arm of the experiment that runs, by assignment: also where the answer
+            is degraded.
     """
 
     recommendation_id: Id
@@ -68,6 +70,7 @@ class Recommendation(Struct, frozen=True, gc=False, kw_only=True):
     created_at_ms: TimeMs
     as_of_ms: TimeMs
     simulated: bool = False
+    variant: str = ""
 
 
 class StockFigures(Struct, frozen=True, kw_only=True):

@@ -42,6 +42,7 @@ class TopicScan:
         partitions: Mapping[str, int],
         *,
         begin: Mapping[tuple[str, int], int] | None = None,
+        since_ms: int | None = None,
         client_id: str = "scan",
         stall_s: float = _STALL_S,
         security: Mapping[str, object] | None = None,
@@ -51,20 +52,18 @@ class TopicScan:
         Args:
             partitions: How many each topic has; with *begin* only those are read that it names.
             begin: The first offset of each partition; the beginning where absent.
+            since_ms: Begin with the first record of each partition appended then or later instead.
             stall_s: How long the broker may hand over nothing while the end is not reached.
         """
         every = ((topic, n) for topic, count in partitions.items() for n in range(count))
         self._begin = begin or {}
         self._wanted = [TopicPartition(*at) for at in every if begin is None or at in begin]
-        self._stall_s = stall_s
+        self._since_ms, self._stall_s = since_ms, stall_s
         self._firsts: dict[TopicPartition, int] = {}
         self._nexts: dict[TopicPartition, int] = {}
         self._ends: dict[TopicPartition, int] = {}
-        self._options = {
-            "bootstrap_servers": list(bootstrap),
-            "client_id": client_id,
-            **(security or {}),
-        }
+        who = {"client_id": client_id, **(security or {})}
+        self._options = {"bootstrap_servers": list(bootstrap), **who}
         self._consumer: AIOKafkaConsumer | None = None
 
     async def __aenter__(self) -> Self:
@@ -79,6 +78,8 @@ class TopicScan:
         )
         try:
             await consumer.start()
+            if self._since_ms is not None:
+                await self._begin_at(consumer, self._since_ms)
         except KafkaError as error:
             await consumer.stop()
             raise ReadFailed(f"No broker to read from: {error!r}") from error
@@ -141,6 +142,13 @@ class TopicScan:
         while time.monotonic() < deadline:
             fetched = await self._fetch(consumer)
             yield [Span(at.topic, at.partition, records) for at, records in fetched]
+
+    async def _begin_at(self, consumer: AIOKafkaConsumer, since_ms: int) -> None:
+        """Leave out what is older; the embedded broker tells offset 0 where nothing is newer."""
+        found = await consumer.offsets_for_times(dict.fromkeys(self._wanted, since_ms))
+        begin = {at: first.offset for at, first in found.items() if first is not None}
+        self._wanted = [at for at in self._wanted if at in begin]
+        self._begin = {(at.topic, at.partition): offset for at, offset in begin.items()}
 
     def _connected(self) -> AIOKafkaConsumer:
         if self._consumer is None:

@@ -26,7 +26,17 @@ def test_help_names_every_command(
 
     shown = capsys.readouterr().out
     assert code == 0
-    names = ("worker", "skip", "config", "topics", "dead-letters", "demo", "bench", "schemas")
+    names = (
+        "worker",
+        "skip",
+        "config",
+        "topics",
+        "dead-letters",
+        "demo",
+        "bench",
+        "schemas",
+        "report",
+    )
     assert all(name in shown for name in names)
 
 
@@ -98,6 +108,26 @@ def test_mistaken_choice_of_dead_letters_is_refused_before_a_broker_is_asked(
     expected: str,
 ) -> None:
     code = run(monkeypatch, "dead-letters", *arguments)
+
+    assert code == 2
+    assert expected in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("--since", "soon"), "--since: Expected ISO 8601"),
+        (("--since", "1h", "--until", "2h"), "nothing lies between"),
+        (("--window-hours", "0"), "Invalid value for '--window-hours'"),
+    ],
+)
+def test_mistaken_period_of_a_report_is_refused_before_a_broker_is_asked(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: tuple[str, ...],
+    expected: str,
+) -> None:
+    code = run(monkeypatch, "report", *arguments)
 
     assert code == 2
     assert expected in capsys.readouterr().err

@@ -85,6 +85,24 @@ async def test_only_the_partitions_named_are_read_from_where_they_are_told(
         assert await offsets(scan) == {(topic, 1): [7, 8, 9]}
 
 
+async def test_what_was_appended_before_a_time_is_left_out(
+    bootstrap: str, producer: BulkProducer, new_topic: NewTopic
+) -> None:
+    topic = new_topic(2)
+    await producer.publish(numbered(topic, 20, n_partitions=1))
+    async with TopicScan([bootstrap], {topic: 2}, since_ms=0) as scan:
+        of_all_time = await offsets(scan)
+    await producer.publish(numbered(topic, 5, n_partitions=1))
+    async with TopicScan([bootstrap], {topic: 2}, begin={(topic, 0): 20}) as scan:
+        [later_ms] = {span.records[0].timestamp async for span in scan.to_ends()}
+
+    async with TopicScan([bootstrap], {topic: 2}, since_ms=later_ms) as scan:
+        found = await offsets(scan)
+
+    assert of_all_time == {(topic, 0): [*range(20)]}
+    assert found == {(topic, 0): [*range(20, 25)]}
+
+
 @pytest.mark.parametrize("partition", [0, 5])
 async def test_place_behind_the_end_or_in_no_partition_has_no_records(
     bootstrap: str, producer: BulkProducer, new_topic: NewTopic, partition: int

@@ -1,0 +1,168 @@
+"""What was bought of what was recommended.
+
+A product that was bought is credited to the recommendation with it that was shown to its visitor
+last, if that was within the window before: to one variant at most, also where versions were promoted
+in between. The purchases of a cancelled order are none; refunded ones were, and bring no revenue.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from stream.domain.events import (
+    Item,
+    OrderCancelled,
+    OrderCompleted,
+    OrderRefunded,
+    OrdersEvent,
+)
+from stream.reporting.claims import Display
+from stream.reporting.period import Sample
+
+_Order = tuple[str, str]
+
+
+class Credit(NamedTuple):
+    """A product that a visitor bought of a recommendation.
+
+    Attributes:
+        currency: Empty where the order names none.
+        amount: At the order's prices, what was refunded taken off; None where it has none.
+    """
+
+    visitor_id: str
+    variant: str
+    currency: str
+    amount: float | None
+
+
+class _Bought(NamedTuple):
+    variant: str
+    currency: str
+    units: int
+    amount: float | None
+
+
+@dataclass(slots=True)
+class _Returned:
+    """Units of an order by product that were cancelled, and refunded; each event counts once."""
+
+    event_ids: set[str] = field(default_factory=set)
+    cancelled: Counter[str] = field(default_factory=Counter)
+    refunded: Counter[str] = field(default_factory=Counter)
+
+
+class Purchases:
+    """The fold over orders, in any order."""
+
+    def __init__(
+        self, displays: Mapping[str, Iterable[Display]], window_ms: int, sample: Sample
+    ) -> None:
+        """Credit purchases to *displays*, those of each visitor, which *sample* took."""
+        self.displays = {
+            visitor_id: sorted(shown, key=lambda display: (display.shown_at_ms, display.variant))
+            for visitor_id, shown in displays.items()
+        }
+        self._n_displays = sum(map(len, self.displays.values()))
+        self._window_ms = window_ms
+        self._sample = sample
+        self._bought: dict[_Order, dict[str, _Bought]] = {}
+        self._returned: dict[_Order, _Returned] = {}
+
+    def take(self, event: OrdersEvent) -> None:
+        """Note what *event* buys or gives back; the same order again changes nothing."""
+        if event.visitor_id not in self.displays:
+            return
+        if isinstance(event, OrderCompleted):
+            self._buy(event)
+        elif isinstance(event, OrderCancelled | OrderRefunded):
+            self._give_back(event)
+        while self._n_held() > self._sample.max_held:
+            self._leave_out_half()
+
+    def credits(self) -> Iterator[Credit]:
+        """Yield what was bought and not cancelled."""
+        nothing = _Returned()
+        for order, lines in self._bought.items():
+            returned = self._returned.get(order, nothing)
+            for product_id, bought in lines.items():
+                kept = bought.units - returned.cancelled[product_id]
+                paid = max(0, kept - returned.refunded[product_id])
+                if kept > 0:
+                    whole = bought.amount
+                    amount = None if whole is None else whole * paid / bought.units
+                    yield Credit(order[0], bought.variant, bought.currency, amount)
+
+    def _buy(self, event: OrderCompleted) -> None:
+        order = event.visitor_id, event.order_id
+        if order in self._bought:
+            return
+        lines: dict[str, list[Item]] = {}
+        for item in event.products:
+            lines.setdefault(item.product_id, []).append(item)
+        bought = {
+            product_id: _Bought(
+                display.variant,
+                event.currency or "",
+                sum(item.quantity for item in items),
+                _amount(items),
+            )
+            for product_id, items in lines.items()
+            if (display := self._credited(event, product_id)) is not None
+        }
+        if bought:
+            self._bought[order] = bought
+
+    def _credited(self, event: OrderCompleted, product_id: str) -> Display | None:
+        shown = self.displays[event.visitor_id]
+        at_ms = event.occurred_at_ms
+        n_before = bisect_right(shown, at_ms, key=lambda display: display.shown_at_ms)
+        for i in range(n_before - 1, -1, -1):
+            if shown[i].shown_at_ms < at_ms - self._window_ms:
+                return None
+            if product_id in shown[i].products:
+                return shown[i]
+        return None
+
+    def _give_back(self, event: OrderCancelled | OrderRefunded) -> None:
+        shown = self.displays[event.visitor_id]
+        items = [
+            item
+            for item in event.products
+            if any(item.product_id in display.products for display in shown)
+        ]
+        if not items:
+            return
+        order = event.visitor_id, event.order_id
+        returned = self._returned.setdefault(order, _Returned())
+        if event.event_id in returned.event_ids:
+            return
+        returned.event_ids.add(event.event_id)
+        units = returned.cancelled if isinstance(event, OrderCancelled) else returned.refunded
+        for item in items:
+            units[item.product_id] += item.quantity
+
+    def _n_held(self) -> int:
+        return self._n_displays + len(self._bought) + len(self._returned)
+
+    def _leave_out_half(self) -> None:
+        self._sample.halve()
+        takes = self._sample.takes
+        self.displays = {who: shown for who, shown in self.displays.items() if takes(who)}
+        self._n_displays = sum(map(len, self.displays.values()))
+        self._bought = {order: lines for order, lines in self._bought.items() if takes(order[0])}
+        self._returned = {order: back for order, back in self._returned.items() if takes(order[0])}
+
+
+def _amount(items: Iterable[Item]) -> float | None:
+    """Return what *items* cost together, None where a price is missing."""
+    amount = 0.0
+    for item in items:
+        if item.price is None:
+            return None
+        amount += item.quantity * item.price
+    return amount
