@@ -130,16 +130,23 @@ def _days(first: date, until: date) -> Iterator[date]:
         yield first + timedelta(days=number)
 
 
+class Bought(NamedTuple):
+    """Product ids and when they were paid, in columns."""
+
+    product_ids: list[str]
+    at_ms: list[int]
+
+
 class TrainingData(NamedTuple):
     """What the models may see: nothing from the replayed weeks.
 
     Attributes:
-        sequences: Product ids of each household, oldest first, catalogue only.
+        households: What each bought, oldest first, catalogue only.
         demand: ``float32[product, day]``: units a day from the first day of the data.
         first_weekday: Weekday of the first day, Monday 0.
     """
 
-    sequences: list[list[str]]
+    households: list[Bought]
     demand: NDArray[np.float32]
     first_weekday: int
 
@@ -151,10 +158,14 @@ def training_data(purchases: Purchases, catalogue: Catalogue) -> TrainingData:
     past = purchases.between(first, REPLAYED_FROM).of_products(product_ids)
     order = np.argsort(past.household_id, kind="stable")
     _, starts = np.unique(past.household_id[order], return_index=True)
-    columns = np.split(past.product_id[order], starts[1:])
-    sequences = [[str(product) for product in column.tolist()] for column in columns]
+    products = np.split(past.product_id[order], starts[1:])
+    times = np.split(past.paid_at_ms[order], starts[1:])
+    households = [
+        Bought(list(map(str, of_one.tolist())), at_ms.tolist())
+        for of_one, at_ms in zip(products, times, strict=True)
+    ]
     rows = np.argsort(product_ids)
     row = rows[np.searchsorted(product_ids[rows], past.product_id)]
     demand = np.zeros((len(product_ids), (REPLAYED_FROM - first).days), dtype=np.float32)
     np.add.at(demand, (row, past.days() - start_of(first) // DAY_MS), past.quantity)
-    return TrainingData(sequences, demand, first.weekday())
+    return TrainingData(households, demand, first.weekday())

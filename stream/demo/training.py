@@ -29,13 +29,14 @@ def models_in(folder: Path, narrator: Narrator, data: Callable[[], Data]) -> Pat
     repository = folder / "models"
     if repository.exists():
         return repository
-    from stream.models.train import train_all  # noqa: PLC0415 - torch, not needed again
+    from stream.models.acts import History  # noqa: PLC0415 - torch, not needed again
+    from stream.models.train import train_all  # noqa: PLC0415
 
     known = data()
     seen = training_data(known.purchases, known.catalogue)
     with narrator.step("training", "Training both models on what came before") as update:
         train_all(
-            seen.sequences,
+            [History.bought(*household) for household in seen.households],
             seen.demand,
             seen.first_weekday,
             repository,

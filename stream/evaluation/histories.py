@@ -12,12 +12,12 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from pyarrow import ArrowException
 
+from stream.domain.trail import Kind
 from stream.errors import Misconfigured
+from stream.models.acts import Acts, Row
 
 #: A visitor, the place of an interaction among the visitor's, and what it was with.
 COLUMNS = ("user_id", "pos", "item_id")
-
-Row = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,28 +26,28 @@ class Histories:
 
     Attributes:
         product_ids: Entry ``i`` has index ``i + 1``.
-        rows: Indices that a visitor acted on, oldest first; one row a visitor.
+        rows: What visitors did, one each, by these indices.
     """
 
     product_ids: tuple[str, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[Acts, ...]
 
     @property
     def n_interactions(self) -> int:
-        return sum(map(len, self.rows))
+        return sum(len(row.items) for row in self.rows)
 
     @property
     def sha256(self) -> str:
         """Of product ids and rows, whatever file they came in."""
         digest = hashlib.sha256("\n".join(self.product_ids).encode())
         for row in self.rows:
-            digest.update(len(row).to_bytes(8, "little") + row.tobytes())
+            digest.update(len(row.items).to_bytes(8, "little") + row.items.tobytes())
         return digest.hexdigest()
 
-    def named(self, rows: Sequence[Row]) -> list[list[str]]:
-        """Return *rows* as product ids."""
+    def named(self, rows: Sequence[Acts]) -> list[list[str]]:
+        """Return the products of *rows* by their ids."""
         names = np.array(["", *self.product_ids], dtype=object)
-        return [names[row].tolist() for row in rows]
+        return [names[row.items].tolist() for row in rows]
 
 
 def read_histories(path: Path) -> Histories:
@@ -75,7 +75,12 @@ def grouped(users: NDArray[np.generic], places: Row, items: NDArray[np.generic])
     order = np.lexsort((places, users))
     cuts = np.flatnonzero(users[order][1:] != users[order][:-1]) + 1
     rows = np.split(indices[order].astype(np.int64) + 1, cuts)
-    return Histories(tuple(map(str, known.tolist())), tuple(rows))
+    return Histories(tuple(map(str, known.tolist())), tuple(map(in_order, rows)))
+
+
+def in_order(items: Row) -> Acts:
+    """Return views of *items*, of which only the order is known."""
+    return Acts(items, np.arange(len(items)), np.full(len(items), Kind.VIEW, dtype=np.int64))
 
 
 def padded(rows: Sequence[Row]) -> Row:

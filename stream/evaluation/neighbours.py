@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.evaluation.histories import Row
 from stream.evaluation.ranks import Scores
+from stream.models.acts import Acts, Row
 
 #: A product in common that is older than so many of the visitor's counts for nothing.
 _N_PLACES = 10
@@ -55,11 +55,11 @@ class Neighbours:
         rarity = np.log(len(train) / np.maximum(1, n_having[: n_products + 1]))
         self._rarity = rarity.astype(np.float32)
 
-    def score(self, histories: Sequence[Row]) -> Scores:
+    def score(self, histories: Sequence[Acts]) -> Scores:
         """Return the votes, ``float32[history, n_products + 1]``."""
         scores = np.zeros((len(histories), self._n_products + 1), dtype=np.float32)
         for row, history in zip(scores, histories, strict=True):
-            self._vote(history, row)
+            self._vote(history.items, row)
         return scores
 
     def _vote(self, history: Row, scores: NDArray[np.float32]) -> None:

@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from stream.evaluation.histories import Histories, Row, padded
+from stream.evaluation.histories import Histories
 from stream.evaluation.questions import Questions, Split
 from stream.evaluation.ranks import Scores
-from stream.model_specs import MAX_ITEMS
+from stream.models.acts import Acts, merged
 from stream.models.fitting import Budget
 from stream.models.progress import Progress, silent
 from stream.models.recommender import TrainedRecommender, fit_recommender, vocabulary_of
-from stream.models.validation import Held
+from stream.models.validation import Held, padded
 
 
 class Ours:
@@ -27,14 +27,13 @@ class Ours:
         self.trained = trained
         self._vocabulary = _Vocabulary(trained.product_ids, histories)
 
-    def score(self, histories: Sequence[Row]) -> Scores:
+    def score(self, histories: Sequence[Acts]) -> Scores:
         """Return the logits, ``float32[history, n_products + 1]``, from the last ``MAX_ITEMS``."""
         vocabulary = self._vocabulary
-        rows = [row[-MAX_ITEMS:] for row in map(vocabulary.translated, histories)]
+        rows = [vocabulary.translated(history) for history in histories]
         scores = np.full((len(rows), vocabulary.n_known + 1), -np.inf, dtype=np.float32)
         with torch.inference_mode():
-            logits = self.trained.network.score(torch.from_numpy(padded([*rows, _EMPTY])))
-        scores[:, vocabulary.known] = logits[: len(rows)].numpy()
+            scores[:, vocabulary.known] = self.trained.network.score(*padded(rows)).numpy()
         return scores
 
 
@@ -58,7 +57,7 @@ def learn_ours(
     vocabulary = _Vocabulary(product_ids, histories)
     trained = fit_recommender(
         product_ids,
-        [row for row in map(vocabulary.translated, split.train) if len(row)],
+        list(map(vocabulary.translated, split.train)),
         vocabulary.held(split.validation),
         budget=budget,
         seed=seed,
@@ -78,22 +77,15 @@ class _Vocabulary:
         self._to_model = np.zeros(self.n_known + 1, dtype=np.int64)
         self._to_model[self.known] = np.arange(1, len(product_ids) + 1)
 
-    def translated(self, row: Row) -> Row:
-        """Return *row* as the model reads it: unknown products left out, runs of one merged."""
-        indices = self._to_model[row]
-        indices = indices[indices > 0]
-        merged: Row = indices[np.diff(indices, prepend=0) != 0]
-        return merged
+    def translated(self, acts: Acts) -> Acts:
+        """Return *acts* as the model reads them: unknown products left out, runs of one merged."""
+        return merged(acts._replace(items=self._to_model[acts.items]))
 
     def held(self, questions: Questions) -> Held:
         """Return a question for each answer that the model knows."""
-        rows, wanted = [], list[int]()
+        pairs: list[tuple[Acts, int]] = []
         for history, answers in zip(questions.histories, questions.answers, strict=True):
             known = [answer for answer in self._to_model[answers].tolist() if answer]
-            rows += [self.translated(history)] * len(known)
-            wanted += known
-        return Held.of(rows, wanted)
-
-
-#: Keeps one column in a batch of visitors that the vocabulary knows nothing of.
-_EMPTY = np.zeros(1, dtype=np.int64)
+            acts = self.translated(history)
+            pairs += [(acts, answer) for answer in known]
+        return Held.of(pairs)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from stream.evaluation.histories import Row
 from stream.evaluation.ranks import Scores
+from stream.models.acts import Acts
 
 
 class Popularity:
@@ -15,11 +15,11 @@ class Popularity:
 
     name = "popularity"
 
-    def __init__(self, train: Sequence[Row], n_products: int) -> None:
-        counts = np.bincount(np.concatenate(train), minlength=n_products + 1)
+    def __init__(self, train: Sequence[Acts], n_products: int) -> None:
+        counts = np.bincount(np.concatenate([row.items for row in train]), minlength=n_products + 1)
         self._scores = counts.astype(np.float32)
 
-    def score(self, histories: Sequence[Row]) -> Scores:
+    def score(self, histories: Sequence[Acts]) -> Scores:
         """Return the same counts for everyone, ``float32[history, n_products + 1]``."""
         return np.tile(self._scores, (len(histories), 1))
 
@@ -32,12 +32,12 @@ class Again:
 
     name = "bought again"
 
-    def __init__(self, train: Sequence[Row], n_products: int) -> None:
-        counts = np.bincount(np.concatenate(train), minlength=n_products + 1)
+    def __init__(self, train: Sequence[Acts], n_products: int) -> None:
+        counts = np.bincount(np.concatenate([row.items for row in train]), minlength=n_products + 1)
         self._less_than_one = (counts / (1 + counts.max())).astype(np.float32)
 
-    def score(self, histories: Sequence[Row]) -> Scores:
+    def score(self, histories: Sequence[Acts]) -> Scores:
         """Return counts by visitor, ``float32[history, n_products + 1]``."""
         n_scores = len(self._less_than_one)
-        own = np.stack([np.bincount(history, minlength=n_scores) for history in histories])
+        own = np.stack([np.bincount(history.items, minlength=n_scores) for history in histories])
         return np.asarray(own + self._less_than_one, dtype=np.float32)

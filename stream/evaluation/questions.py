@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
-from stream.evaluation.histories import Row
+from stream.models.acts import Acts, Row
+
+Each = TypeVar("Each")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +25,7 @@ class Questions:
     """
 
     visitors: Row
-    histories: tuple[Row, ...]
+    histories: tuple[Acts, ...]
     answers: tuple[Row, ...]
     left_out: tuple[Row, ...]
 
@@ -35,7 +38,7 @@ class Questions:
             return self
         drawn = np.sort(np.random.default_rng(seed).permutation(len(self))[:n_questions])
 
-        def of(rows: Sequence[Row]) -> tuple[Row, ...]:
+        def of(rows: Sequence[Each]) -> tuple[Each, ...]:
             return tuple(rows[at] for at in drawn.tolist())
 
         return Questions(
@@ -55,7 +58,7 @@ class Split:
         test: Asked once.
     """
 
-    train: tuple[Row, ...]
+    train: tuple[Acts, ...]
     sessions: tuple[Row, ...]
     validation: Questions
     test: Questions

@@ -9,8 +9,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.evaluation.histories import Row, padded
+from stream.evaluation.histories import padded
 from stream.evaluation.questions import Questions
+from stream.models.acts import Acts, Row
 
 N_BEST = 10
 _ROWS = 256
@@ -25,7 +26,7 @@ class Ranker(Protocol):
     @property
     def name(self) -> str: ...
 
-    def score(self, histories: Sequence[Row]) -> Scores:
+    def score(self, histories: Sequence[Acts]) -> Scores:
         """Return ``float32[history, n_products + 1]``, more is better; column 0 means nothing."""
         ...
 
@@ -67,7 +68,7 @@ def quality_of(
     gains = np.empty(n_questions)
     shown = np.zeros(n_products + 1, dtype=bool)
     # Histories of a length together: a ranker pads them to the longest of its batch.
-    order = np.argsort([len(history) for history in questions.histories], kind="stable")
+    order = np.argsort([len(each.items) for each in questions.histories], kind="stable")
     for first in range(0, n_questions, _ROWS):
         asked = order[first : first + _ROWS].tolist()
         scores = ranker.score([questions.histories[at] for at in asked])

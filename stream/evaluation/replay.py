@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 from stream.demo.catalogue import Catalogue
 from stream.demo.household_orders import DAY_MS, Purchases, start_of
 from stream.demo.replay import REPLAYED_FROM, REPLAYED_UNTIL
-from stream.evaluation.histories import Histories, Row
+from stream.domain.trail import Kind
+from stream.evaluation.histories import Histories
 from stream.evaluation.questions import Questions, Split
+from stream.models.acts import Acts, Row
 
 #: What comes before is learnt from; the orders from here to the replay validate.
 VALIDATED_FROM = REPLAYED_FROM - timedelta(days=14)
@@ -30,8 +32,7 @@ _N_TESTED, _N_VALIDATED = 8_000, 2_000
 class _Household(NamedTuple):
     """The lines of one visitor in order of time, in columns."""
 
-    products: Row
-    paid_at_ms: Row
+    bought: Acts
     basket_id: Row
 
 
@@ -50,16 +51,17 @@ def by_time(purchases: Purchases, catalogue: Catalogue, *, seed: int) -> tuple[H
         test=_asked(households, test, end).some(_N_TESTED, seed=seed),
     )
     products = tuple(map(str, known.tolist()))
-    return Histories(products, tuple(household.products for household in households)), split
+    return Histories(products, tuple(household.bought for household in households)), split
 
 
 def _households(lines: Purchases, index: Row) -> list[_Household]:
     order = np.argsort(lines.household_id, kind="stable")
     owners = lines.household_id[order]
-    columns = (index, lines.paid_at_ms, lines.basket_id)
-    return [
-        _Household(*each) for each in zip(*(_cut(c[order], owners) for c in columns), strict=True)
-    ]
+    bought = np.full(len(index), Kind.PURCHASE, dtype=np.int64)
+    columns = (index, lines.paid_at_ms, bought, lines.basket_id)
+    items, paid_at_ms, kinds, basket_id = (_cut(column[order], owners) for column in columns)
+    acts = map(Acts, items, paid_at_ms, kinds)
+    return list(map(_Household, acts, basket_id))
 
 
 def _cut(column: Row, owners: NDArray[np.integer[Any]]) -> list[Row]:
@@ -67,8 +69,8 @@ def _cut(column: Row, owners: NDArray[np.integer[Any]]) -> list[Row]:
     return np.split(column, np.flatnonzero(np.diff(owners)) + 1)
 
 
-def _before(household: _Household, time_ms: int) -> Row:
-    return household.products[: int(np.searchsorted(household.paid_at_ms, time_ms))]
+def _before(household: _Household, time_ms: int) -> Acts:
+    return household.bought.first(int(np.searchsorted(household.bought.at_ms, time_ms)))
 
 
 def _asked(households: list[_Household], from_ms: int, until_ms: int) -> Questions:
@@ -82,12 +84,13 @@ def _asked(households: list[_Household], from_ms: int, until_ms: int) -> Questio
     return Questions(np.array(visitors), histories, answers, left_out)
 
 
-def _orders(household: _Household, from_ms: int, until_ms: int) -> Iterator[tuple[Row, Row, Row]]:
+def _orders(household: _Household, from_ms: int, until_ms: int) -> Iterator[tuple[Acts, Row, Row]]:
     """Yield what was bought before each order, what came with it, and what was bought of late."""
-    products, paid_at_ms, basket_id = household
+    bought, basket_id = household
+    items, paid_at_ms, _ = bought
     starts = np.flatnonzero(np.diff(basket_id, prepend=-1))
-    ends = np.append(starts[1:], len(products))
+    ends = np.append(starts[1:], len(items))
     for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
         if start and from_ms <= paid_at_ms[start] < until_ms:
             lately = int(np.searchsorted(paid_at_ms, paid_at_ms[start] - _LEFT_OUT_MS))
-            yield products[:start], np.unique(products[start:end]), products[lately:start]
+            yield bought.first(start), np.unique(items[start:end]), items[lately:start]

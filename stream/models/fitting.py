@@ -22,8 +22,10 @@ _BETAS = (0.9, 0.98)
 _N_WARM_UP = 100
 #: What a step leaves of the average of the weights, once there have been many.
 _KEPT = 0.998
-#: Epochs in a row without a better validation, after which it ends.
-_PATIENCE = 8
+#: Validations in a row without a better one, after which it ends, and what lies between two at
+#: least: a small store has epochs of a few steps.
+_PATIENCE = 10
+_STEPS_PER_VALIDATION = 100
 _STEPS_PER_REPORT = 20
 
 
@@ -51,8 +53,8 @@ class Fitting:
     training will be.
 
     Args:
-        held: Asked after each epoch.
-        checkpoint: Written after each epoch, and gone on from where it is there already.
+        held: Asked after an epoch, which says what to keep and when to end.
+        checkpoint: Written then, and gone on from where it is there already.
     """
 
     def __init__(
@@ -76,6 +78,7 @@ class Fitting:
         self._n_stale = 0
         self._n_epochs = 0
         self._n_steps = 0
+        self._validated_at = 0
         self._spent_s = 0.0
 
     def run(self, budget: Budget, progress: Progress = silent) -> dict[str, float]:
@@ -93,8 +96,9 @@ class Fitting:
 
         while self._n_stale < _PATIENCE and spent() < 1:
             self._train_epoch(spent, progress)
-            self._validate()
-            self._save()
+            if self._n_steps - self._validated_at >= _STEPS_PER_VALIDATION or spent() >= 1:
+                self._validate()
+                self._save()
         progress("recommender", 1.0)
         self._network.load_state_dict(self._best)
         self._network.eval()
@@ -105,7 +109,7 @@ class Fitting:
         seed = self._seed, self._n_epochs
         torch.manual_seed(self._seed + self._n_epochs)
         self._network.train()
-        for inputs, targets in self._windows.epoch(seed):
+        for batch in self._windows.epoch(seed):
             if (share := spent()) >= 1:
                 return
             if self._n_steps % _STEPS_PER_REPORT == 0:
@@ -113,7 +117,7 @@ class Fitting:
             for group in self._optimizer.param_groups:
                 group["lr"] = _LEARNING_RATE * min(1.0, (self._n_steps + 1) / _N_WARM_UP)
             self._optimizer.zero_grad()
-            sampled_softmax(self._network, inputs, targets).backward()  # type: ignore[no-untyped-call]
+            sampled_softmax(self._network, batch).backward()  # type: ignore[no-untyped-call]
             self._optimizer.step()
             self._n_steps += 1
             self._take_into_average()
@@ -128,6 +132,7 @@ class Fitting:
 
     def _validate(self) -> None:
         """Keep the average where it is better than before; without questions the last is kept."""
+        self._validated_at = self._n_steps
         self._average.eval()
         reached = ndcg(places_of(self._average.score, self._held)) if len(self._held) else 0.0
         if self._best and reached <= self._best_ndcg and len(self._held):
@@ -147,6 +152,7 @@ class Fitting:
         self._optimizer.load_state_dict(stored["optimizer"])
         self._best = stored["best"]
         self._best_ndcg, self._n_stale, self._n_epochs, self._n_steps, self._spent_s = stored["at"]
+        self._validated_at = self._n_steps
 
     def _save(self) -> None:
         if self._checkpoint is None:

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from stream.models.windows import Row
+from stream.models.acts import Row
 
 #: Steps between two products that are looked at, and what each more leaves of the count.
 _REACH = 10

@@ -11,13 +11,14 @@ import numpy as np
 import torch
 
 from stream.model_specs import MAX_ITEMS, N_CANDIDATES
+from stream.models.acts import Acts, History, indexed
 from stream.models.fitting import Budget, Fitting
 from stream.models.neighbours import nearest
 from stream.models.progress import Progress, silent
 from stream.models.served.recommender.network import SessionTransformer
 from stream.models.threads import half_the_cores
 from stream.models.validation import Held, hold_out, metrics_of, ndcg, places_of
-from stream.models.windows import Row, Windows
+from stream.models.windows import Windows
 
 #: Chosen on validation, see ``benchmarks/models.md``.
 NETWORK: Mapping[str, float] = {
@@ -51,7 +52,7 @@ class TrainedRecommender:
 
 
 def train_recommender(
-    sequences: Sequence[Sequence[str]],
+    histories: Sequence[History],
     *,
     min_count: int = 20,
     max_products: int = 12_000,
@@ -64,14 +65,14 @@ def train_recommender(
     The last items of some visitors are held back, to end the training by and to weigh its terms.
 
     Args:
-        sequences: Product ids a visitor acted on, oldest first, one sequence a visitor; only
-            what happened before the time that the model is to answer for.
+        histories: What visitors did, one each; only what happened before the time that the model
+            is to answer for.
 
     Raises:
-        ValueError: Fewer products than candidates to propose, or nobody acted on two of them.
+        ValueError: Fewer products than candidates to propose, or nobody came back to a second one.
     """
-    product_ids = vocabulary_of(sequences, min_count, max_products)
-    rows = indexed(sequences, product_ids)
+    product_ids = vocabulary_of([each.product_ids for each in histories], min_count, max_products)
+    rows = indexed(histories, product_ids)
     seen, held = hold_out(rows, np.random.default_rng(seed))
     return fit_recommender(
         product_ids,
@@ -85,7 +86,7 @@ def train_recommender(
 
 def fit_recommender(
     product_ids: Sequence[str],
-    rows: Sequence[Row],
+    rows: Sequence[Acts],
     held: Held,
     *,
     budget: Budget,
@@ -96,15 +97,15 @@ def fit_recommender(
     """Return a recommender that learnt from *rows* and was validated by *held*.
 
     Args:
-        rows: Indices into *product_ids* plus one, oldest first, one row a visitor.
+        rows: What visitors did, one each, by indices into *product_ids* plus one.
         checkpoint: Where the training is kept, to go on from when it was stopped.
 
     Raises:
-        ValueError: No visitor acted on two products.
+        ValueError: No visitor came back to a second product.
     """
     windows = Windows(rows)
     if not windows.n_steps:
-        raise ValueError("expected a visitor with two products, got none")
+        raise ValueError("expected a visitor who came back to a second product, got none")
     settings = {"n_products": len(product_ids), "length": MAX_ITEMS, **NETWORK}
     with half_the_cores(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -133,32 +134,21 @@ def vocabulary_of(
     return kept
 
 
-def indexed(sequences: Sequence[Sequence[str]], product_ids: Sequence[str]) -> list[Row]:
-    """Return the sequences as indices: unknown products left out, runs of one product merged."""
-    index = {product_id: i for i, product_id in enumerate(product_ids, start=1)}
-    rows = []
-    for sequence in sequences:
-        row = np.array([index[item] for item in sequence if item in index], dtype=np.int64)
-        if len(row):
-            rows.append(row[np.concatenate(([True], row[1:] != row[:-1]))])
-    return rows
-
-
 def _new_network(settings: Mapping[str, float]) -> SessionTransformer:
     whole = {name: value if name in _FRACTIONS else int(value) for name, value in settings.items()}
     return SessionTransformer(**whole)  # type: ignore[arg-type]
 
 
-def _log_shares(rows: Sequence[Row], n_products: int) -> torch.Tensor:
+def _log_shares(rows: Sequence[Acts], n_products: int) -> torch.Tensor:
     """Return the log of how often each index occurs among all, ``float32[n_products + 1]``."""
-    counts = np.bincount(np.concatenate(rows), minlength=n_products + 1)
+    counts = np.bincount(np.concatenate([row.items for row in rows]), minlength=n_products + 1)
     return torch.from_numpy(counts / counts.sum()).float().clamp(min=1e-9).log()
 
 
-def _add_neighbours(network: SessionTransformer, rows: Sequence[Row], held: Held) -> None:
+def _add_neighbours(network: SessionTransformer, rows: Sequence[Acts], held: Held) -> None:
     """Tell *network* the neighbours of each product, and give them the weight that does best."""
     n_neighbours = network.neighbours.shape[1]
-    neighbours, nearness = nearest(rows, network.n_products, n_neighbours)
+    neighbours, nearness = nearest([row.items for row in rows], network.n_products, n_neighbours)
     network.neighbours.copy_(neighbours)
     network.nearness.copy_(nearness)
     weighed = held.some(_N_WEIGHED)

@@ -4,35 +4,46 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from stream.model_specs import PADDING_ID
 from stream.models.served.recommender.network import SessionTransformer
+from stream.models.windows import Batch
 
-#: Drawn a batch, shared by all its positions; measured for 256, 512 and 2,048 in
-#: ``benchmarks/models.md``.
+#: Drawn a batch, shared by all its steps.
 _N_NEGATIVES = 512
 
 
-def sampled_softmax(network: SessionTransformer, inputs: Tensor, targets: Tensor) -> Tensor:
-    """Return the mean over targets that are not padding, with as many products drawn at random.
+def sampled_softmax(network: SessionTransformer, batch: Batch) -> Tensor:
+    """Return the mean over steps of the mean over a step's targets.
 
-    Each is as likely as any other, so that the sum over them stands for the sum over all but for
-    a factor, and no logit needs a correction (Bengio and Senécal 2008, section III).
+    As many products are drawn at random, each as likely as any other, so that the sum over them
+    stands for the sum over all but for a factor, and no logit needs a correction (Bengio and
+    Senécal 2008, section III). What came next as well is no wrong answer.
     """
-    counted = targets != PADDING_ID
-    hidden, wanted = network(inputs)[counted], targets[counted]
+    asked = batch.targets != PADDING_ID
+    counted = asked[:, :, 0]
+    hidden = network(batch.items, batch.kinds)[counted]
+    wanted, is_wanted = batch.targets[counted], asked[counted]
     drawn = torch.randint(1, network.n_products + 1, (_N_NEGATIVES,))
-    right = (hidden * network.directions(wanted)).sum(1) + network.popularity[wanted]
+    right = (hidden[:, None] * network.directions(wanted)).sum(2) + network.popularity[wanted]
     wrong = torch.addmm(network.popularity[drawn], hidden, network.directions(drawn).T)
     strength = network.repeat_strength(hidden)
-    own = _by_age(network.repeats, inputs.shape[1])
-    right_own = ((targets[:, :, None] == inputs[:, None, :]) * own).sum(2)[counted]
-    wrong_own = (own @ (inputs[:, :, None] == drawn).to(own.dtype))[counted]
-    right, wrong = right + strength[:, 0] * right_own, wrong + strength * wrong_own
-    wrong = wrong.masked_fill(wanted[:, None] == drawn, -torch.inf)
-    logits = torch.cat((right[:, None], wrong), dim=1)
-    return functional.cross_entropy(logits, torch.zeros_like(wanted))
+    right_own, wrong_own = _own(network.repeats, batch, counted, drawn)
+    right, wrong = right + strength * right_own, wrong + strength * wrong_own
+    also_right = (wanted[:, :, None] == drawn).any(dim=1)
+    against = wrong.masked_fill(also_right, -torch.inf).logsumexp(dim=1, keepdim=True)
+    losses = (torch.logaddexp(right, against) - right).where(is_wanted, 0)
+    loss: Tensor = (losses.sum(dim=1) / is_wanted.sum(dim=1)).mean()
+    return loss
+
+
+def _own(repeats: Tensor, batch: Batch, counted: Tensor, drawn: Tensor) -> tuple[Tensor, Tensor]:
+    """Return by how much their own session raises what is wanted, and what is drawn."""
+    weights = _by_age(repeats, batch.items.shape[1])
+    same = batch.targets[..., None] == batch.items[:, None, None, :]
+    of_wanted = (same * weights[None, :, None, :]).sum(3)
+    of_drawn = weights @ (batch.items[:, :, None] == drawn).to(weights.dtype)
+    return of_wanted[counted], of_drawn[counted]
 
 
 def _by_age(repeats: Tensor, length: int) -> Tensor:

@@ -14,6 +14,7 @@ from uuid import uuid4
 import numpy as np
 from numpy.typing import NDArray
 
+from stream.models.acts import History
 from stream.models.export import export_forecaster, export_recommender
 from stream.models.fitting import Budget
 from stream.models.forecaster import train_forecaster
@@ -45,7 +46,7 @@ class Report:
 
 
 def train_all(
-    sequences: Sequence[Sequence[str]],
+    histories: Sequence[History],
     demand: NDArray[np.float32],
     first_weekday: int,
     repository: Path,
@@ -63,7 +64,7 @@ def train_all(
     """
     started = time.perf_counter()
     recommender = train_recommender(
-        sequences,
+        histories,
         min_count=min_count,
         budget=Budget(_RECOMMENDER_SHARE * budget_s),
         seed=seed,
@@ -74,7 +75,7 @@ def train_all(
         demand, first_weekday, seconds=left_s, seed=seed, progress=progress
     )
     report = Report(
-        data=_hash_of(sequences, demand),
+        data=_hash_of(histories, demand),
         seed=seed,
         budget_s=budget_s,
         seconds=round(time.perf_counter() - started, 1),
@@ -103,9 +104,10 @@ def _put(partial: Path, repository: Path) -> None:
         partial.rename(repository)
 
 
-def _hash_of(sequences: Sequence[Sequence[str]], demand: NDArray[np.float32]) -> str:
+def _hash_of(histories: Sequence[History], demand: NDArray[np.float32]) -> str:
     digest = hashlib.sha256()
-    for sequence in sequences:
-        digest.update("\t".join(sequence).encode() + b"\n")
+    for each in histories:
+        digest.update("\t".join(each.product_ids).encode() + b"\n")
+        digest.update(np.array([each.at_ms, each.kinds], dtype=np.int64).tobytes())
     digest.update(str(demand.shape).encode() + demand.tobytes())
     return digest.hexdigest()

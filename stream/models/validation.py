@@ -1,29 +1,28 @@
-"""Whether the recommender finds what came next: the last items of some visitors, held back."""
+"""Whether the recommender finds what came next: the last acts of some visitors, held back."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from stream.model_specs import MAX_ITEMS
+from stream.models.acts import Acts
 from stream.models.served.recommender.network import SessionTransformer
-from stream.models.windows import Row
 
 _N_HELD_VISITORS = 2_000
-#: Of a visitor, and never more than a share of what there is.
-_N_HELD_ITEMS, _HELD_SHARE = 8, 0.25
-_SHORTEST = 3
-#: Visitors of other rows are asked as well where the caller holds back more.
-_N_ASKED = 5_000
+#: Moments of a visitor, and never more than a share of them.
+_N_HELD, _HELD_SHARE = 8, 0.25
+_N_ASKED = 3_000
 _ROWS = 256
 _N_BEST = 10
 
-#: Scores products for ``int64[row, MAX_ITEMS]``: ``float32[row, n_products]``.
-Score = Callable[[Tensor], Tensor]
+#: Scores products for items and kinds, ``int64[row, MAX_ITEMS]``: ``float32[row, product]``.
+Score = Callable[[Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,52 +30,58 @@ class Held:
     """What came next?
 
     Attributes:
-        histories: ``int64[question, MAX_ITEMS]``, padded on the left.
-        answers: ``int64[question]``: the index that came next.
+        histories: Items and kinds: ``int64[column, question, MAX_ITEMS]``, padded on the left.
+        answers: ``int64[question]``: an index that came next.
     """
 
     histories: Tensor
     answers: Tensor
 
     @classmethod
-    def of(cls, histories: Sequence[Row], answers: Sequence[int] | Row) -> Held:
-        """Return the questions after *histories*, oldest item first: a sample where they are many."""
-        padded = np.zeros((len(histories), MAX_ITEMS), dtype=np.int64)
-        for row, history in zip(padded, histories, strict=True):
-            newest = history[-MAX_ITEMS:]
-            row[MAX_ITEMS - len(newest) :] = newest
-        asked = np.random.default_rng(0).permutation(len(padded))[:_N_ASKED]
-        wanted = np.asarray(answers, dtype=np.int64)[asked]
-        return cls(torch.from_numpy(padded[asked]), torch.from_numpy(wanted))
+    def of(cls, questions: Sequence[tuple[Acts, int]]) -> Held:
+        """Return acts and what came after them as tensors; a sample where there are many."""
+        asked = np.random.default_rng(0).permutation(len(questions))[:_N_ASKED].tolist()
+        answers = [questions[at][1] for at in asked]
+        histories = padded([questions[at][0] for at in asked])
+        return cls(histories, torch.tensor(answers, dtype=torch.int64))
 
     def batches(self) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield histories and answers."""
         for first in range(0, len(self), _ROWS):
             here = slice(first, first + _ROWS)
-            yield self.histories[here], self.answers[here]
+            yield self.histories[:, here], self.answers[here]
 
     def some(self, n_questions: int) -> Held:
         """Return the first *n_questions*; they are in no order."""
-        return Held(self.histories[:n_questions], self.answers[:n_questions])
+        return Held(self.histories[:, :n_questions], self.answers[:n_questions])
 
     def __len__(self) -> int:
         return len(self.answers)
 
 
-def hold_out(rows: Sequence[Row], draw: np.random.Generator) -> tuple[list[Row], Held]:
-    """Cut the last items off some rows; return what is left to learn from, and what to ask."""
-    long = [number for number, row in enumerate(rows) if len(row) >= _SHORTEST]
-    chosen = draw.permutation(np.array(long, dtype=np.int64))[:_N_HELD_VISITORS]
+def padded(rows: Sequence[Acts]) -> Tensor:
+    """Return items and kinds of the newest acts, ``int64[column, row, MAX_ITEMS]``."""
+    whole = np.zeros((2, len(rows), MAX_ITEMS), dtype=np.int64)
+    for at, row in enumerate(rows):
+        newest = row.newest(MAX_ITEMS)
+        whole[:, at, MAX_ITEMS - len(newest.items) :] = newest.items, newest.kinds
+    return torch.from_numpy(whole)
+
+
+def hold_out(rows: Sequence[Acts], draw: np.random.Generator) -> tuple[list[Acts], Held]:
+    """Cut the last moments off some rows; return what is left to learn from, and what to ask."""
     seen = list(rows)
-    histories, answers = [], list[int]()
-    for number in chosen.tolist():
+    questions: list[tuple[Acts, int]] = []
+    for number in draw.permutation(len(rows))[:_N_HELD_VISITORS].tolist():
         row = rows[number]
-        n_held = max(1, min(_N_HELD_ITEMS, int(_HELD_SHARE * len(row))))
-        seen[number] = row[:-n_held]
-        for place in range(len(row) - n_held, len(row)):
-            histories.append(row[:place])
-            answers.append(int(row[place]))
-    return seen, Held.of(histories, answers)
+        edges = [*row.begins.tolist(), len(row.items)]
+        n_held = max(1, min(_N_HELD, int(_HELD_SHARE * (len(edges) - 1))))
+        if len(edges) - 1 <= n_held:
+            continue
+        for begin, end in pairwise(edges[-n_held - 1 :]):
+            questions += [(row.first(begin), answer) for answer in row.items[begin:end].tolist()]
+        seen[number] = row.first(edges[-n_held - 1])
+    return seen, Held.of(questions)
 
 
 @torch.inference_mode()
@@ -87,7 +92,7 @@ def places_of(score: Score, held: Held) -> Tensor:
     """
     places = [_NONE]
     for histories, answers in held.batches():
-        scores = score(histories)
+        scores = score(*histories)
         own = scores.gather(1, answers[:, None] - 1)
         places.append((scores >= own).sum(dim=1) - 1)
     return torch.cat(places)
@@ -107,25 +112,28 @@ def ndcg(places: Tensor) -> float:
     return float(gains[places < _N_BEST].sum()) / max(1, len(places))
 
 
-def metrics_of(network: SessionTransformer, seen: Sequence[Row], held: Held) -> dict[str, float]:
+def metrics_of(network: SessionTransformer, seen: Sequence[Acts], held: Held) -> dict[str, float]:
     """Return how good the model is beside popularity and the visitor's own most frequent items."""
     if not len(held):
         return {}
-    counts = np.bincount(np.concatenate(seen), minlength=network.n_products + 1)
+    items = np.concatenate([row.items for row in seen])
+    counts = np.bincount(items, minlength=network.n_products + 1)
     popular = torch.from_numpy(counts[1:] / counts.sum()).float()
 
-    def own(histories: Tensor) -> Tensor:
-        times = torch.zeros(len(histories), network.n_products + 1)
-        times.scatter_add_(1, histories, torch.ones(histories.shape))
+    def everyone(items: Tensor, *_: Tensor) -> Tensor:
+        return popular.expand(len(items), -1)
+
+    def own(items: Tensor, *_: Tensor) -> Tensor:
+        times = torch.zeros(len(items), network.n_products + 1)
+        times.scatter_add_(1, items, torch.ones(items.shape))
         return times[:, 1:] + popular
 
     ours = places_of(network.score, held)
-    everyone = places_of(lambda histories: popular.expand(len(histories), -1), held)
     return {
         "n_validated": float(len(held)),
         "hr_at_10": hit_rate(ours),
         "ndcg_at_10": ndcg(ours),
-        "hr_at_10_popularity": hit_rate(everyone),
+        "hr_at_10_popularity": hit_rate(places_of(everyone, held)),
         "hr_at_10_own_items": hit_rate(places_of(own, held)),
     }
 

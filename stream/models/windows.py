@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from stream.domain.trail import Kind
 from stream.model_specs import MAX_ITEMS, PADDING_ID
+from stream.models.acts import Acts, Row
 
-Row = NDArray[np.int64]
+#: Products of what came next that a step is asked for, at most.
+N_TARGETS = 8
 #: Items of a batch, padding included.
 _N_ITEMS = 1_024
 #: Batches' worth of windows that are sorted by length together: enough that little is padding,
@@ -19,58 +22,100 @@ _N_ITEMS = 1_024
 _N_SORTED = 16
 
 
-class Windows:
-    """Every step of every row, once an epoch.
+class Batch(NamedTuple):
+    """Windows of like length, padded on the left.
 
-    A step is from the items before to the one after. Rows longer than the network reads are cut
-    at other places each epoch, so that no item is always the first of its window.
+    Attributes:
+        items: ``int64[window, item]``.
+        kinds: ``int64[window, item]``.
+        targets: ``int64[window, item, target]``: products of what came next; padding where there
+            are fewer, and wherever nothing is asked.
     """
 
-    def __init__(self, rows: Sequence[Row]) -> None:
-        """Take *rows* of indices above ``PADDING_ID``, oldest first."""
-        long_enough = [row for row in rows if len(row) > 1]
-        self._items = np.concatenate([*long_enough, np.empty(0, np.int64)])
-        self._ends = np.cumsum([len(row) for row in long_enough], dtype=np.int64)
-        self.n_steps = len(self._items) - len(self._ends)
+    items: Tensor
+    kinds: Tensor
+    targets: Tensor
 
-    def epoch(self, seed: Sequence[int]) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield inputs and targets, ``int64[window, item]``; padded targets do not count.
 
-        The same *seed* gives the same batches.
-        """
+class Windows:
+    """Every step of every visitor, once an epoch.
+
+    A step is from what was done by a moment to what was done at the next: after an order the model
+    is asked for the next one, not for the line that happens to stand next in it. Where a window ends
+    with an order, that one is still being put together: after each of its lines the others are asked.
+    Histories longer than the network reads are cut at other places each epoch.
+    """
+
+    def __init__(self, rows: Sequence[Acts]) -> None:
+        """Take the acts of visitors; who did one thing at one moment only teaches nothing."""
+        rows = [row for row in rows if len(row.items) > 1]
+        lengths = np.array([len(row.items) for row in rows], dtype=np.int64)
+        self._ends = np.cumsum(lengths)
+        self._items = np.concatenate([_NONE, *(row.items for row in rows)])
+        self._kinds = np.concatenate([_NONE, *(row.kinds for row in rows)])
+        starts = self._ends - lengths
+        begins = [row.begins + start for row, start in zip(rows, starts.tolist(), strict=True)]
+        self._moments = np.concatenate([_NONE, *begins, [len(self._items)]])
+        self.n_steps = len(self._moments) - 1 - len(rows)
+
+    def epoch(self, seed: Sequence[int]) -> Iterator[Batch]:
+        """Yield all windows; the same *seed* gives the same batches."""
         draw = np.random.default_rng(seed)
         starts, ends = self._cut(draw)
         batches = list(_batches(starts, ends, draw))
         for number in draw.permutation(len(batches)).tolist():
             chosen = batches[number]
-            yield self._padded(starts[chosen], ends[chosen])
+            yield self._batch(starts[chosen], ends[chosen], draw)
 
     def _cut(self, draw: np.random.Generator) -> tuple[Row, Row]:
-        """Return where windows begin and end; each begins with the item that ended the one before."""
+        """Return where windows begin and end."""
         pieces = []
         start = 0
         for end in self._ends.tolist():
-            cut = start
-            if end - start > MAX_ITEMS + 1:
-                cut += int(draw.integers(1, MAX_ITEMS + 1))
-                pieces.append((start, cut + 1))
-            while cut + 1 < end:
-                pieces.append((cut, min(end, cut + MAX_ITEMS + 1)))
-                cut += MAX_ITEMS
+            if end - start > MAX_ITEMS:
+                first = start + int(draw.integers(1, MAX_ITEMS + 1))
+                pieces.append((start, first))
+                start = first
+            pieces += [(at, min(end, at + MAX_ITEMS)) for at in range(start, end, MAX_ITEMS)]
             start = end
         whole = np.array(pieces, dtype=np.int64).reshape(-1, 2)
         return whole[:, 0], whole[:, 1]
 
-    def _padded(self, starts: Row, ends: Row) -> tuple[Tensor, Tensor]:
-        width = int((ends - starts).max())
-        places = ends[:, None] + np.arange(-width, 0)
-        outside = places < starts[:, None]
-        windows = self._items[np.maximum(places, 0)]
-        windows[outside] = PADDING_ID
-        whole = torch.from_numpy(windows)
-        # A target whose own input is padding is the first item of its row: nothing came before it.
-        targets = whole[:, 1:].masked_fill(whole[:, :-1] == PADDING_ID, PADDING_ID)
-        return whole[:, :-1], targets
+    def _batch(self, starts: Row, ends: Row, draw: np.random.Generator) -> Batch:
+        places = ends[:, None] + np.arange(-int((ends - starts).max()), 0)
+        inside = places >= starts[:, None]
+        places = np.maximum(places, 0)
+        moment = np.searchsorted(self._moments, places, side="right")
+        ends_moment = self._moments[moment]
+        last = self._moments[np.searchsorted(self._moments, ends - 1, side="right") - 1]
+        goes_on = (places >= last[:, None]) & (self._kinds[places] == Kind.PURCHASE)
+        goes_on &= ends_moment - self._moments[moment - 1] > 1
+        kinds = self._kinds[places]
+        kinds[goes_on] = draw.choice(_NOT_BOUGHT_YET, int(goes_on.sum()))
+        low = places + 1
+        high = np.where(goes_on, ends_moment, self._next_end(moment, low, ends_moment))
+        return Batch(
+            torch.from_numpy(np.where(inside, self._items[places], PADDING_ID)),
+            torch.from_numpy(np.where(inside, kinds, 0)),
+            self._targets(low, np.where(inside, high, low), draw),
+        )
+
+    def _next_end(self, moment: Row, low: Row, ends_moment: Row) -> Row:
+        """Return where the moment after ends, for the last act of one; else *low*: nothing is asked."""
+        row_end = self._ends[np.searchsorted(self._ends, low - 1, side="right")]
+        following = self._moments[np.minimum(moment + 1, len(self._moments) - 1)]
+        return np.where((low == ends_moment) & (low < row_end), following, low)
+
+    def _targets(self, low: Row, high: Row, draw: np.random.Generator) -> Tensor:
+        """Return ``int64[window, item, target]``, of each range as many as it has, or some."""
+        n_there = high - low
+        n_asked = max(1, min(N_TARGETS, int(n_there.max())))
+        number = np.arange(n_asked)
+        begin = draw.integers(0, np.maximum(n_there, 1))
+        at = low[..., None] + (begin[..., None] + number) % np.maximum(n_there, 1)[..., None]
+        found = self._items[np.minimum(at, len(self._items) - 1)]
+        found[number >= n_there[..., None]] = PADDING_ID
+        return torch.from_numpy(found)
 
 
 def _batches(starts: Row, ends: Row, draw: np.random.Generator) -> Iterator[Row]:
@@ -87,3 +132,8 @@ def _batches(starts: Row, ends: Row, draw: np.random.Generator) -> Iterator[Row]
             n_rows = max(1, int(fits.sum()))
             yield part[at : at + n_rows]
             at += n_rows
+
+
+_NONE: Row = np.empty(0, dtype=np.int64)
+#: What the lines of an order were before it was placed.
+_NOT_BOUGHT_YET = np.array([Kind.VIEW, Kind.ADD], dtype=np.int64)

@@ -15,6 +15,7 @@ from stream.adapters.breaker import Breaker
 from stream.adapters.triton import Patience, TritonModels
 from stream.local.triton import EmbeddedTriton
 from stream.model_specs import MODELS
+from stream.models.acts import History
 
 N_PRODUCTS = 80
 MODEL_NAMES = tuple(spec.name for spec in MODELS)
@@ -25,6 +26,10 @@ def make_sequences(n_visitors: int = 60, length: int = 60) -> list[list[str]]:
     draw = np.random.default_rng(7)
     starts = draw.integers(0, N_PRODUCTS, n_visitors)
     return [[f"p{(start + step) % N_PRODUCTS}" for step in range(length)] for start in starts]
+
+
+def make_histories() -> list[History]:
+    return [History.in_order(sequence) for sequence in make_sequences()]
 
 
 def make_demand(n_products: int = N_PRODUCTS, n_days: int = 140) -> NDArray[np.float32]:
@@ -38,7 +43,7 @@ def tiny_repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from stream.models.train import train_all  # noqa: PLC0415 - torch, only where it is needed
 
     repository = tmp_path_factory.mktemp("repository") / "models"
-    train_all(make_sequences(), make_demand(), 0, repository, budget_s=4.0, min_count=2)
+    train_all(make_histories(), make_demand(), 0, repository, budget_s=4.0, min_count=2)
     return repository
 
 

@@ -92,7 +92,7 @@ def test_models_see_nothing_of_the_replayed_weeks(
     past = purchases.between(PAST_FROM.replace(month=1, day=1), REPLAYED_FROM)
     known = past.of_products(np.fromiter(catalogue.products, dtype=np.int32))
 
-    assert sum(map(len, data.sequences)) == len(known)
+    assert sum(len(household.product_ids) for household in data.households) == len(known)
     assert data.demand.sum() == known.quantity.sum()
     assert data.demand.shape == (30, (REPLAYED_FROM - PAST_FROM.replace(month=1, day=1)).days)
     assert data.first_weekday == 6

@@ -22,7 +22,7 @@ def test_rows_are_visitors_and_hold_products_by_place(tmp_path: Path) -> None:
     read = read_histories(path)
 
     assert read.product_ids == ("20", "40", "90")
-    assert [row.tolist() for row in read.rows] == [[1, 3], [1, 2]]
+    assert [row.items.tolist() for row in read.rows] == [[1, 3], [1, 2]]
     assert read.named(read.rows) == [["20", "90"], ["20", "40"]]
     assert read.n_interactions == 4
 
@@ -57,5 +57,6 @@ def test_a_file_without_rows_is_refused(tmp_path: Path) -> None:
 def test_padding_is_on_the_left(tmp_path: Path) -> None:
     path = written(tmp_path, user_id=[1, 2, 2], pos=[0, 0, 1], item_id=[5, 5, 6])
 
-    assert padded(read_histories(path).rows).tolist() == [[0, 1], [1, 2]]
+    rows = [row.items for row in read_histories(path).rows]
+    assert padded(rows).tolist() == [[0, 1], [1, 2]]
     assert padded([]).shape == (0, 0)

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from stream.evaluation.histories import Row
+from stream.evaluation.histories import in_order
 from stream.evaluation.questions import Questions
 from stream.evaluation.ranks import Scores, quality_of, ranks_of, without
+from stream.models.acts import Acts
 
 N_PRODUCTS = 30
 
@@ -17,15 +18,15 @@ class Falling:
 
     name = "falling"
 
-    def score(self, histories: Sequence[Row]) -> Scores:
+    def score(self, histories: Sequence[Acts]) -> Scores:
         falling = -np.arange(N_PRODUCTS + 1, dtype=np.float32)
         return np.tile(falling, (len(histories), 1))
 
 
 def asked(*questions: tuple[list[int], int]) -> Questions:
-    histories = tuple(np.array(history, dtype=np.int64) for history, _ in questions)
+    seen = tuple(np.array(history, dtype=np.int64) for history, _ in questions)
     answers = tuple(np.array([answer]) for _, answer in questions)
-    return Questions(np.arange(len(questions)), histories, answers, left_out=histories)
+    return Questions(np.arange(len(questions)), tuple(map(in_order, seen)), answers, seen)
 
 
 def test_hits_and_gains_are_those_of_the_ranks() -> None:
@@ -83,8 +84,8 @@ def test_intervals_hold_the_mean_and_narrow_with_more_questions() -> None:
 
 
 def make_order(*answers: int) -> Questions:
-    history = (np.array([20]),)
-    return Questions(np.array([0]), history, (np.array(answers),), left_out=history)
+    seen = np.array([20])
+    return Questions(np.array([0]), (in_order(seen),), (np.array(answers),), (seen,))
 
 
 def test_an_order_is_hit_by_any_of_its_products_and_found_by_their_share() -> None:
@@ -101,10 +102,10 @@ def test_a_gain_is_whole_where_the_answers_come_first() -> None:
 
 def test_intervals_widen_where_few_visitors_are_asked_often() -> None:
     answers = tuple(np.array([n]) for n in (1, 11)) * 100
-    history = (np.array([20]),) * 200
+    seen = np.array([20])
 
     def width_of(visitors: np.ndarray[tuple[int], np.dtype[np.int64]]) -> float:
-        questions = Questions(visitors, history, answers, left_out=history)
+        questions = Questions(visitors, (in_order(seen),) * 200, answers, (seen,) * 200)
         return float(np.ptp(quality_of(Falling(), questions, N_PRODUCTS).hr_interval))
 
     assert width_of(np.arange(200) % 10) > 2 * width_of(np.arange(200))

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from stream.models.acts import Row
 from stream.models.neighbours import nearest
-from stream.models.windows import Row
 
 
 def make_rows(*rows: list[int]) -> list[Row]:

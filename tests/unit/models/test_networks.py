@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 
@@ -10,9 +12,11 @@ from stream.models.served.recommender.network import SessionTransformer
 
 N_PRODUCTS = 100
 
+Read = tuple[torch.Tensor, torch.Tensor]
 
-def make_recommender() -> SessionTransformer:
-    torch.manual_seed(1)
+
+def make_recommender(seed: int = 1, **reads: bool) -> SessionTransformer:
+    torch.manual_seed(seed)
     network = SessionTransformer(
         N_PRODUCTS,
         length=MAX_ITEMS,
@@ -22,24 +26,32 @@ def make_recommender() -> SessionTransformer:
         dropout=0.0,
         temperature=0.1,
         n_neighbours=4,
+        **reads,
     )
     torch.nn.init.normal_(network.repeats)
+    if network.kinds is not None:
+        torch.nn.init.normal_(network.kinds.weight)
     return network.eval()
 
 
-def make_sessions(*lengths: int) -> torch.Tensor:
+def make_sessions(*lengths: int) -> Read:
+    """Return items and kinds of sessions of *lengths*."""
     draw = torch.Generator().manual_seed(1)
-    items = torch.randint(1, N_PRODUCTS + 1, (len(lengths), MAX_ITEMS), generator=draw)
-    for row, length in zip(items, lengths, strict=True):
-        row[: MAX_ITEMS - length] = 0
-    return items
+    shape = len(lengths), MAX_ITEMS
+    items = torch.randint(1, N_PRODUCTS + 1, shape, generator=draw)
+    kinds = torch.randint(1, 9, shape, generator=draw)
+    for each in (items, kinds):
+        for row, length in zip(each, lengths, strict=True):
+            row[: MAX_ITEMS - length] = 0
+    return items, kinds
 
 
 @torch.inference_mode()
 def test_the_fast_path_scores_like_the_whole_network() -> None:
-    network, items = make_recommender(), make_sessions(50, 3, 17, 0)
+    network, read = make_recommender(), make_sessions(50, 3, 17, 0)
+    items = read[0]
 
-    newest = network(items)[:, -1]
+    newest = network(*read)[:, -1]
     every = torch.arange(1, N_PRODUCTS + 1)
     expected = newest @ network.directions(every).T + network.popularity[1:]
     raised = network.repeat_strength(newest) * network.repeats
@@ -48,25 +60,78 @@ def test_the_fast_path_scores_like_the_whole_network() -> None:
             if index:
                 expected[row, index - 1] += weight
 
-    assert torch.allclose(network.score(items), expected, atol=1e-5)
+    assert torch.allclose(network.score(*read), expected, atol=1e-4)
 
 
 @torch.inference_mode()
 def test_a_short_session_scores_the_same_in_any_company() -> None:
-    network, items = make_recommender(), make_sessions(2, 50)
+    network, read = make_recommender(), make_sessions(2, 50)
 
-    alone, together = network.score(items[:1]), network.score(items)[:1]
+    alone, together = network.score(*(each[:1] for each in read)), network.score(*read)[:1]
 
     assert torch.allclose(alone, together, atol=1e-5)
 
 
 @torch.inference_mode()
 def test_a_position_does_not_see_what_comes_after() -> None:
-    network, items = make_recommender(), make_sessions(50)
+    network, (items, kinds) = make_recommender(), make_sessions(50)
     changed = items.clone()
     changed[0, -1] = items[0, -1] % N_PRODUCTS + 1
 
-    assert torch.allclose(network(items)[:, :-1], network(changed)[:, :-1], atol=1e-6)
+    before = network(items, kinds)[:, :-1]
+
+    assert torch.allclose(before, network(changed, kinds)[:, :-1], atol=1e-6)
+
+
+@torch.inference_mode()
+def test_what_was_done_with_a_product_changes_the_answer_where_it_is_read() -> None:
+    items, kinds = make_sessions(20)
+    other = (items, kinds % 8 + 1)
+    blind, network = make_recommender(reads_kinds=False), make_recommender()
+
+    assert not torch.allclose(network.score(items, kinds), network.score(*other))
+    assert torch.equal(blind.score(items, kinds), blind.score(*other))
+
+
+@torch.inference_mode()
+def test_neighbours_of_the_newest_products_are_raised_and_the_newer_ones_the_more() -> None:
+    network, (items, kinds) = make_recommender(), make_sessions(2)
+    older, newer = (int(item) for item in items[0, -2:])
+    network.neighbours[older, 0], network.nearness[older, 0] = 1, 0.5
+    network.neighbours[newer, 0], network.nearness[newer, 0] = 2, 0.5
+    without = network.score(items, kinds)
+
+    network.neighbour_weight = 2.0
+    raised = (network.score(items, kinds) - without)[0]
+
+    assert raised[0].item() == pytest.approx(2 * math.log(1 + 100 * 0.5 * 0.8), rel=1e-4)
+    assert raised[1].item() == pytest.approx(2 * math.log(1 + 100 * 0.5), rel=1e-4)
+    assert not raised[2:].any()
+
+
+@torch.inference_mode()
+def test_a_neighbour_of_two_is_raised_once_by_both_together() -> None:
+    network, (items, kinds) = make_recommender(), make_sessions(2)
+    for item in items[0, -2:].tolist():
+        network.neighbours[item, 0], network.nearness[item, 0] = 3, 0.5
+    without = network.score(items, kinds)
+
+    network.neighbour_weight = 1.0
+    raised = (network.score(items, kinds) - without)[0]
+
+    assert raised[2].item() == pytest.approx(math.log(1 + 100 * 0.5 * 1.8), rel=1e-4)
+
+
+def test_scores_follow_the_weights_once_they_have_changed() -> None:
+    network, read = make_recommender(), make_sessions(5)
+    with torch.inference_mode():
+        before = network.score(*read)
+
+    network.load_state_dict(make_recommender(seed=2).state_dict())
+    network.eval()
+
+    with torch.inference_mode():
+        assert not torch.allclose(network.score(*read), before)
 
 
 def make_forecaster() -> DemandQuantiles:

@@ -9,12 +9,13 @@ import torch
 from numpy.typing import NDArray
 
 from stream.model_specs import HISTORY_DAYS, MODELS, QUANTILES
+from stream.models.acts import History, indexed
 from stream.models.fitting import Budget
 from stream.models.forecaster import empirical_quantiles, train_forecaster
 from stream.models.progress import paced, silent
-from stream.models.recommender import indexed, train_recommender, vocabulary_of
+from stream.models.recommender import train_recommender, vocabulary_of
 from stream.models.train import train_all
-from tests.integration.triton_fixtures import make_demand, make_sequences
+from tests.integration.triton_fixtures import make_demand, make_histories
 
 
 def test_the_vocabulary_is_ordered_by_sales_then_id() -> None:
@@ -31,13 +32,16 @@ def test_too_few_products_are_refused_with_expected_and_got() -> None:
 
 
 def test_unknown_products_are_left_out_and_runs_are_one_entry() -> None:
-    rows = indexed([["a", "a", "x", "a", "b"], ["x"]], ["a", "b"])
+    histories = [History.in_order(each) for each in (["a", "a", "x", "a", "b"], ["x"])]
 
-    assert [row.tolist() for row in rows] == [[1, 2]]
+    [row] = indexed(histories, ["a", "b"])
+
+    assert row.items.tolist() == [1, 2]
+    assert row.at_ms.tolist() == [3, 4]
 
 
 def test_the_recommender_learns_what_comes_next() -> None:
-    trained = train_recommender(make_sequences(), min_count=2, budget=Budget(60, 60))
+    trained = train_recommender(make_histories(), min_count=2, budget=Budget(60, 60))
 
     assert trained.metrics["hr_at_10"] > 0.5
     assert trained.metrics["hr_at_10"] > 2 * trained.metrics["hr_at_10_popularity"]
@@ -86,7 +90,7 @@ def test_ample_time_leaves_the_shares_to_the_steps() -> None:
 def test_a_failed_training_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="days of demand"):
         train_all(
-            make_sequences(),
+            make_histories(),
             make_demand(n_days=30),
             0,
             tmp_path / "models",
@@ -102,7 +106,7 @@ def test_a_repository_is_replaced_whole(tmp_path: Path) -> None:
     repository.mkdir()
     (repository / "old").touch()
 
-    report = train_all(make_sequences(), make_demand(), 0, repository, budget_s=0.1, min_count=2)
+    report = train_all(make_histories(), make_demand(), 0, repository, budget_s=0.1, min_count=2)
 
     assert [path.name for path in tmp_path.iterdir()] == ["models"]
     assert {path.name for path in repository.iterdir()} == {

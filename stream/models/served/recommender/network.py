@@ -19,6 +19,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 _FIRST_STD = 0.02
+#: Of ``domain.trail``, 0 for padding.
+_N_KINDS = 9
 #: How many of the newest items have neighbours that count, and what each is worth to the next newer.
 _N_ANCHORS = 10
 _ANCHOR_DECAY = 0.8
@@ -96,6 +98,7 @@ class SessionTransformer(nn.Module):
         temperature: float,
         n_neighbours: int,
         neighbour_weight: float = 0.0,
+        reads_kinds: bool = True,
     ) -> None:
         super().__init__()
         self.n_products = n_products
@@ -103,6 +106,7 @@ class SessionTransformer(nn.Module):
         self.products = nn.Embedding(n_products + 1, width, padding_idx=0)
         self.popularity = nn.Parameter(torch.zeros(n_products + 1))
         self.ages = nn.Parameter(torch.empty(length, width))
+        self.kinds = nn.Embedding(_N_KINDS, width) if reads_kinds else None
         self.repeats = nn.Parameter(torch.full((length,), 2.0))
         self.repeat_gate = nn.Linear(width, 1)
         self.blocks = nn.ModuleList(Block(width, n_heads, dropout) for _ in range(n_blocks))
@@ -115,25 +119,30 @@ class SessionTransformer(nn.Module):
         self._directions: Tensor | None = None
         nn.init.normal_(self.products.weight[1:], std=_FIRST_STD)
         nn.init.normal_(self.ages, std=_FIRST_STD)
+        if self.kinds is not None:
+            nn.init.zeros_(self.kinds.weight)
 
     def train(self, mode: bool = True) -> Self:
         """Forget what was computed of the weights: they are about to change, or have."""
         self._directions = None
         return super().train(mode)
 
-    def forward(self, items: Tensor) -> Tensor:
-        """Return what each position expects next, ``float32[batch, item, width]``."""
-        return self._read(items, n_queries=items.shape[1])
+    def forward(self, items: Tensor, kinds: Tensor) -> Tensor:
+        """Return what each position expects next, ``float32[batch, item, width]``.
 
-    def score(self, items: Tensor) -> Tensor:
+        Both arguments are ``int64[batch, item]``: indices, and what was done with each.
+        """
+        return self._read(items, kinds, n_queries=items.shape[1])
+
+    def score(self, items: Tensor, kinds: Tensor) -> Tensor:
         """Return the logit of each product as the next one, ``float32[batch, product]``.
 
         Column ``i`` belongs to index ``i + 1``. Leading columns that pad every row are cut, and
         the last block looks from the newest position only; both leave the result as it is.
         """
         first_used = int((items != 0).any(dim=0).to(torch.int8).argmax())
-        items = items[:, first_used:]
-        newest = self._read(items, n_queries=1)[:, -1]
+        items, kinds = items[:, first_used:], kinds[:, first_used:]
+        newest = self._read(items, kinds, n_queries=1)[:, -1]
         logits = torch.addmm(self.popularity, newest, self._every_direction().T)
         raised = self.repeat_strength(newest) * self.repeats[-items.shape[1] :]
         logits.scatter_add_(1, items, raised)
@@ -171,9 +180,12 @@ class SessionTransformer(nn.Module):
         # A product that stands there twice has the same value at both places.
         logits.scatter_(1, which, raised)
 
-    def _read(self, items: Tensor, n_queries: int) -> Tensor:
+    def _read(self, items: Tensor, kinds: Tensor, *, n_queries: int) -> Tensor:
         length = items.shape[1]
-        hidden = self.dropout(self.products(items) + self.ages[-length:])
+        entered = self.products(items) + self.ages[-length:]
+        if self.kinds is not None:
+            entered = entered + self.kinds(kinds)
+        hidden = self.dropout(entered)
         itself = torch.eye(length, dtype=torch.bool, device=items.device)
         earlier = torch.ones_like(itself).tril()
         mask = earlier & ((items != 0)[:, None, None, :] | itself)

@@ -1,0 +1,80 @@
+"""What a visitor did, as the network reads it: columns of products, times and kinds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stream.domain.trail import Kind
+
+Row = NDArray[np.int64]
+
+
+class Acts(NamedTuple):
+    """The acts of one visitor, oldest first, in columns of equal length.
+
+    Attributes:
+        items: Index of each product, from 1.
+        at_ms: When it was. What has one time was done at once, as the lines of an order are; where
+            times are not known, any numbers that rise.
+        kinds: ``domain.trail.Kind`` of each.
+    """
+
+    items: Row
+    at_ms: Row
+    kinds: Row
+
+    def first(self, n_acts: int) -> Acts:
+        """Return the oldest *n_acts*."""
+        return Acts(*(column[:n_acts] for column in self))
+
+    def newest(self, n_acts: int) -> Acts:
+        """Return the latest *n_acts*."""
+        return Acts(*(column[-n_acts:] for column in self))
+
+    @property
+    def begins(self) -> Row:
+        """Where each moment begins: what was done at once is one."""
+        return np.flatnonzero(np.diff(self.at_ms, prepend=self.at_ms[:1] - 1))
+
+
+class History(NamedTuple):
+    """The same of a visitor by product ids, as they come from a store's records."""
+
+    product_ids: Sequence[str]
+    at_ms: Sequence[int]
+    kinds: Sequence[int]
+
+    @classmethod
+    def in_order(cls, product_ids: Sequence[str]) -> History:
+        """Return views of which only the order is known."""
+        return cls(product_ids, range(len(product_ids)), [Kind.VIEW] * len(product_ids))
+
+    @classmethod
+    def bought(cls, product_ids: Sequence[str], at_ms: Sequence[int]) -> History:
+        """Return purchases; what was paid at one time was one order."""
+        return cls(product_ids, at_ms, [Kind.PURCHASE] * len(product_ids))
+
+
+def indexed(histories: Sequence[History], product_ids: Sequence[str]) -> list[Acts]:
+    """Return *histories* as columns, without unknown products; who is left with none is left out."""
+    index = {product_id: i for i, product_id in enumerate(product_ids, start=1)}
+    rows = [_columns(history, index) for history in histories]
+    return [row for row in rows if len(row.items)]
+
+
+def _columns(history: History, index: Mapping[str, int]) -> Acts:
+    items = np.array([index.get(each, 0) for each in history.product_ids], dtype=np.int64)
+    at_ms, kinds = (np.array(each, dtype=np.int64) for each in history[1:])
+    return merged(Acts(items, at_ms, kinds))
+
+
+def merged(acts: Acts) -> Acts:
+    """Return *acts* without index 0, and with runs of one product as their last act: one interest."""
+    known = acts.items > 0
+    items, at_ms, kinds = (column[known] for column in acts)
+    ends = np.diff(items, append=0) != 0
+    return Acts(items[ends], at_ms[ends], kinds[ends])
