@@ -80,3 +80,5 @@ FORECASTER = ModelSpec(
 )
 
 MODELS = (RECOMMENDER, VOCABULARY, FORECASTER)
+#: What must be served before each model: a recommender answers in indices of its vocabulary.
+SERVED_WITH = {RECOMMENDER.name: (VOCABULARY, RECOMMENDER), FORECASTER.name: (FORECASTER,)}
