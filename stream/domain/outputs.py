@@ -53,6 +53,9 @@ class Recommendation(Struct, frozen=True, gc=False, kw_only=True):
         covers: The source records this answers: an event is answered when an output of its
             visitor covers it. The same covers again mean the same answer again.
         degraded: Whether the model was away and the answer comes from counts.
+        variant: Whose answers the visitor is to get, also where the model was away: a model with
+            its version, marked where that is on trial, or "counts". Empty in answers from before
+            there were variants.
         as_of_ms: Time of the latest event known of the visitor.
         simulated: Whether an event it answers was simulated.
     """
@@ -67,6 +70,7 @@ class Recommendation(Struct, frozen=True, gc=False, kw_only=True):
     degraded: bool
     created_at_ms: TimeMs
     as_of_ms: TimeMs
+    variant: Annotated[str, Meta(max_length=160)] = ""
     simulated: bool = False
 
 
