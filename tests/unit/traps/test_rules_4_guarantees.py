@@ -196,7 +196,7 @@ async def test_rule_4_shutdown_closes_clients_in_order_and_last() -> None:
 
         return SimpleNamespace(stop=stop)
 
-    names = ("settling", "shelf_reader", "producer", "models")
+    names = ("settling", "bulletin", "producer", "models")
     parts: dict[str, Any] = {name: part(name) for name in names}
     worker.parts = replace(worker.parts, batchers={"recommender": part("batcher")}, **parts)
     await worker.on_shutdown()
