@@ -26,7 +26,17 @@ def test_help_names_every_command(
 
     shown = capsys.readouterr().out
     assert code == 0
-    names = ("worker", "skip", "config", "topics", "dead-letters", "demo", "bench", "schemas")
+    names = (
+        "worker",
+        "skip",
+        "config",
+        "topics",
+        "dead-letters",
+        "models",
+        "demo",
+        "bench",
+        "schemas",
+    )
     assert all(name in shown for name in names)
 
 
