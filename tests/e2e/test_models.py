@@ -19,6 +19,7 @@ from stream.domain.rollouts import Trial, is_in_canary
 from stream.kafka.records import OutRecord
 from stream.local.triton import EmbeddedTriton
 from stream.model_specs import MODELS, RECOMMENDER, VOCABULARY
+from stream.repository import ModelRepository
 from stream.topics import MODEL_ROLLOUTS, RECOMMENDATIONS
 from tests.harness.events import view
 from tests.harness.load import send_over, under_load
@@ -187,11 +188,13 @@ def test_a_version_promoted_under_load_answers_from_one_point_on_and_so_does_the
     }
 
 
+@pytest.mark.usefixtures("workers")
 @pytest.mark.parametrize("broken", [("3", "numbers"), ("4", "CUDA out of memory")])
 def test_a_broken_version_is_refused_and_answers_go_on(
-    store: Store, workers: list[Worker], models: Lifecycle, broken: tuple[str, str]
+    store: Store, repository: Path, models: Lifecycle, broken: tuple[str, str]
 ) -> None:
     (version, reason), before = broken, answering(store)
+    served = [ModelRepository(repository).served(name) for name in MODEL_NAMES]
 
     with under_load(store, views(f"broken-{version}", 15), 15) as load:
         refused = models("promote", RECOMMENDER.name, version)
@@ -203,7 +206,8 @@ def test_a_broken_version_is_refused_and_answers_go_on(
     assert reason in refused.stderr
     assert store.unanswered(sent) == []
     assert {(a.model_version, a.degraded) for a in answers_to(store, sent)} == {(before, False)}
-    assert version not in decided(store)["version"]
+    assert decided(store)["version"] == before
+    assert [ModelRepository(repository).served(name) for name in MODEL_NAMES] == served
 
 
 def decided(store: Store) -> dict[str, str]:
