@@ -167,6 +167,37 @@ async def test_a_micro_batch_under_way_keeps_the_version_it_began_with() -> None
     assert set((await second).versions.values()) == {"2"}
 
 
+class SlowToRefuse(Slow):
+    """Refuses once it may."""
+
+    async def infer(self, spec: ModelSpec, version: str, inputs: Tensors) -> Tensors:
+        await self.may_answer.wait()
+        raise InferenceUnavailable("away")
+
+
+async def test_whom_a_trial_fails_late_is_answered_by_the_version_of_its_micro_batch() -> None:
+    trial = SlowToRefuse()
+    proposer = Proposer(Model(), trial=trial)
+    proposer.lineup = Lineup(OLD, Canary(HALF, NEW))
+    proposing = asyncio.create_task(proposer.propose(VISITS))
+    await settled()
+
+    proposer.lineup = Lineup(NEW)
+    trial.may_answer.set()
+
+    assert set((await proposing).versions.values()) == {"1"}
+
+
+async def test_row_whose_scores_are_no_numbers_has_no_candidates_and_is_degraded() -> None:
+    proposer = Proposer(Model(alter=not_finite))
+    proposer.lineup = Lineup(OLD)
+
+    proposals = await proposer.propose(VISITS[:2])
+
+    assert (proposals.candidates, proposals.versions) == ({}, {})
+    assert proposals.degraded == {0, 1}
+
+
 # --- Shadow ------------------------------------------------------------------------------------
 
 

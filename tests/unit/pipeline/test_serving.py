@@ -24,6 +24,19 @@ from tests.unit.pipeline.fakes import Model, settled
 from tests.unit.pipeline.scenes import PRODUCTS
 
 
+def no_numbers(answer: Tensors) -> Tensors:
+    """What a model answers whose weights are no numbers."""
+    return {
+        name: np.full_like(tensor, np.nan) if tensor.dtype == np.float32 else tensor
+        for name, tensor in answer.items()
+    }
+
+
+def foreign(answer: Tensors) -> Tensors:
+    """What a model answers that has another vocabulary."""
+    return {**answer, "candidates": answer["candidates"] + 1}
+
+
 class Server(Model):
     """A server of one version whose warm-up fails so many times; a *missing* model never loads."""
 
@@ -37,6 +50,7 @@ class Server(Model):
         self.resting: list[str] = []
         self.beside: set[str] = set()
         self.broken: set[str] = set()
+        self.breaking = no_numbers
 
     async def infer(self, spec: ModelSpec, version: str, inputs: Tensors) -> Tensors:
         n_rows = len(next(iter(inputs.values())))
@@ -48,7 +62,7 @@ class Server(Model):
         if version not in {self.served, *self.beside}:
             raise InferenceUnavailable(f"version {version} is not found")
         answer = await super().infer(spec, version, inputs)
-        return broken(answer) if version in self.broken else answer
+        return self.breaking(answer) if version in self.broken else answer
 
     async def check(self, specs: Sequence[ModelSpec]) -> None:
         """Every model fits, if it can be loaded."""
@@ -56,7 +70,7 @@ class Server(Model):
             raise InferenceUnavailable(f"{self.missing} cannot be loaded")
 
     async def newest_version(self, spec: ModelSpec) -> str:
-        return self.asked()
+        return max([self.asked(), *self.beside], key=int)
 
     async def is_ready(self, spec: ModelSpec, version: str) -> bool:
         return version in {self.asked(), *self.beside}
@@ -73,14 +87,6 @@ class Server(Model):
         if version not in {self.served, *self.beside}:
             raise InferenceUnavailable(f"version {version} is not found")
         return PRODUCTS
-
-
-def broken(answer: Tensors) -> Tensors:
-    """What a model answers whose weights are no numbers."""
-    return {
-        name: np.full_like(tensor, np.nan) if tensor.dtype == np.float32 else tensor
-        for name, tensor in answer.items()
-    }
 
 
 @dataclass
@@ -286,7 +292,7 @@ async def test_decided_version_is_taken_once_it_has_answered_a_warm_up(followed:
 
 async def test_worker_that_starts_waits_for_the_decisions_and_obeys_them() -> None:
     served = Served(Server(), are_read=False)
-    served.server.served, served.server.beside = "2", {"1"}
+    served.server.beside = {"2"}
     following = asyncio.create_task(served.serving.follow())
     await settled()
     before = served.in_use()
@@ -301,7 +307,7 @@ async def test_worker_that_starts_waits_for_the_decisions_and_obeys_them() -> No
 
 
 async def test_pinned_version_ignores_what_was_decided() -> None:
-    served = Served(Server(), {"recommender": "1"})
+    served = Served(Server(), {"recommender": "1", "forecaster": "1"})
     served.server.beside = {"2"}
     served.decide(make_rollout("2", canary=Trial("2", 0.5), shadow="2"))
 
@@ -322,6 +328,17 @@ async def test_version_that_fails_its_warm_up_never_answers_and_is_told(
     assert followed.in_use() == ("1", "1")
     assert (model, "refused", "2") in followed.told()
     assert (model, "answering", "1") in followed.told()
+
+
+async def test_version_whose_candidates_are_not_in_its_vocabulary_never_answers(
+    followed: Served,
+) -> None:
+    followed.server.beside = followed.server.broken = {"2"}
+    followed.server.breaking = foreign
+    followed.decide(make_rollout("2"))
+    await settled()
+
+    assert followed.in_use() == ("1", "1")
 
 
 async def test_version_that_recovers_is_taken_and_no_longer_told_as_refused(
