@@ -10,7 +10,8 @@ Follow one event by opening the files in this order.
 4. ``domain/sessions.py`` folds the events into their visitors' sessions (``domain/trail.py``);
    ``state/sessions.py`` is how a session is stored, ``kafka/store.py`` where
 5. ``pipeline/batcher.py`` gathers rows over all partitions while inference is busy
-6. ``adapters/triton.py`` asks the model that ``model_specs.py`` describes
+6. ``adapters/triton.py`` asks the model that ``model_specs.py`` describes, in the versions of
+   ``pipeline/lineup.py``
 7. ``domain/ranking.py`` picks ten products, or falls back when there is no model
 8. ``kafka/producer.py`` publishes (``kafka/outbox.py``) and waits for the broker's confirmation
 9. ``kafka/tracker.py`` commits the contiguous prefix of what is complete
@@ -32,6 +33,10 @@ topics alone.
 
 Exactly once, a setting, ``kafka/transactions.py`` publishes what 8 would and commits what 9 would, both
 in one transaction; ``kafka/transactional_consumer.py`` says when.
+
+Which versions answer is decided by a person (``lifecycle/``), told to every worker
+(``domain/rollouts.py``, ``pipeline/rollouts.py``), and taken once a version has answered a warm-up
+(``pipeline/serving.py``, ``pipeline/warming.py``); ``repository.py`` is where versions lie.
 
 Where workers crash at a record, ``kafka/suspicion.py`` finds it by the notes they left
 (``kafka/probation.py``), ``kafka/wary_consumer.py`` reads on past it, and

@@ -13,6 +13,7 @@ from stream.bench.cli import app as bench_app
 from stream.dead_letters.cli import app as dead_letters_app
 from stream.errors import Misconfigured, StoreStreamError, TopicMismatch
 from stream.evaluation.cli import app as evaluate_app
+from stream.lifecycle.cli import app as models_app
 from stream.reporting.cli import report as report_command
 from stream.settings import load
 
@@ -28,6 +29,7 @@ app.add_typer(topics_app, name="topics")
 app.add_typer(dead_letters_app, name="dead-letters")
 app.add_typer(bench_app, name="bench")
 app.add_typer(evaluate_app, name="evaluate")
+app.add_typer(models_app, name="models")
 app.add_typer(schemas_app, name="schemas")
 app.command("report")(report_command)
 

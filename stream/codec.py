@@ -19,6 +19,7 @@ from stream.domain.events import (
     VisitorEvent,
 )
 from stream.domain.outputs import ProductState, Recommendation, RecommendedItem
+from stream.domain.rollouts import Rollout
 from stream.errors import InvalidEvent
 from stream.kafka.records import InRecord
 from stream.letters import REPLAYS_HEADER, STORY_PREFIX, replays_of
@@ -111,6 +112,7 @@ decode_movement: Reading[StockMovement] = Reading(StockMovement, "product_id")
 #: Of what is told of a product.
 decode_product_state: Reading[ProductState] = Reading(ProductState, "product_id")
 decode_recommendation: Reading[Recommendation] = Reading(Recommendation, "visitor_id")
+decode_rollout: Reading[Rollout] = Reading(Rollout, "model")
 
 
 def is_history(record: InRecord) -> bool:

@@ -10,11 +10,13 @@
     │   └── Skipped                 a record that a person set aside
     ├── InferenceError            answer degraded, go on
     │   ├── InferenceUnavailable    no answer within retries, deadline or breaker
-    │   └── InferenceRejected       the server refuses this request; bisect it
+    │   ├── InferenceRejected       the server refuses this request; bisect it
+    │   └── VersionRefused          a version failed its warm-up; the one before it goes on
     ├── PartitionRevoked          drop the work: another worker redoes it
     ├── PublishFailed             crash: outputs were not confirmed
     │   └── SessionExpired          they must not be: another worker may have taken over
     ├── ReadFailed                end the command: a topic was not read to its end
+    ├── DecisionOvertaken         end the command: somebody else decided on the model meanwhile
     ├── RecoveryFailed            crash: state could not be rebuilt
     ├── TopicRecreated            crash: the next worker reads the new topic from its beginning
     ├── PartDied                  end the demo: a process it started is gone
@@ -23,7 +25,8 @@
         ├── TopicMismatch           topics differ from the table in ``topics.py``
         ├── NotAdmitted             the broker refuses it in its consumer group
         ├── LocalPartMissing        an embedded part cannot run on this machine
-        └── NothingToSkip           no such record, or the group is behind it already
+        ├── NothingToSkip           no such record, or the group is behind it already
+        └── NothingToDecide         no such model or version, or it holds already
 """
 
 from __future__ import annotations
@@ -72,6 +75,10 @@ class InferenceRejected(InferenceError):
     """The server refuses the request itself; sending it again changes nothing."""
 
 
+class VersionRefused(InferenceError):
+    """A model version that must answer nobody: its answers to a warm-up are no usable ones."""
+
+
 class PartitionRevoked(StoreStreamError):
     """The partition went to another worker while its records were in flight."""
 
@@ -86,6 +93,10 @@ class SessionExpired(PublishFailed):
 
 class ReadFailed(StoreStreamError):
     """The broker stopped handing over a topic before its end."""
+
+
+class DecisionOvertaken(StoreStreamError):
+    """A decision on a model was made between reading the last one and publishing the next."""
 
 
 class RecoveryFailed(StoreStreamError):
@@ -122,3 +133,7 @@ class LocalPartMissing(Misconfigured):
 
 class NothingToSkip(Misconfigured):
     """The record to be set aside is not there, or was processed already."""
+
+
+class NothingToDecide(Misconfigured):
+    """The model or the version is not there, or what is asked for holds already."""

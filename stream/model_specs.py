@@ -45,10 +45,13 @@ HORIZON_DAYS = 28
 QUANTILES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 
 #: ``items``: indices into the version's vocabulary plus one, oldest first, ``PADDING_ID`` on the
-#: left. ``candidates``: the same indices, best first, no padding; ``scores``: their logits.
+#: left. ``kinds``: what was done with each (``domain.trail.Kind``), 0 on the left. ``candidates``: the same indices, best first, no padding; ``scores``: their logits.
 RECOMMENDER = ModelSpec(
     name="recommender",
-    inputs=(TensorSpec("items", "INT64", (MAX_ITEMS,)),),
+    inputs=(
+        TensorSpec("items", "INT64", (MAX_ITEMS,)),
+        TensorSpec("kinds", "INT64", (MAX_ITEMS,)),
+    ),
     outputs=(
         TensorSpec("candidates", "INT64", (N_CANDIDATES,)),
         TensorSpec("scores", "FP32", (N_CANDIDATES,)),
@@ -80,3 +83,5 @@ FORECASTER = ModelSpec(
 )
 
 MODELS = (RECOMMENDER, VOCABULARY, FORECASTER)
+#: What must be served before each model: a recommender answers in indices of its vocabulary.
+SERVED_WITH = {RECOMMENDER.name: (VOCABULARY, RECOMMENDER), FORECASTER.name: (FORECASTER,)}

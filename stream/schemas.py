@@ -18,6 +18,7 @@ import msgspec
 from stream import topics
 from stream.domain.events import ClickstreamEvent, OrdersEvent, StockLevelEvent, StockMovement
 from stream.domain.outputs import ProductState, Recommendation, StockAlert
+from stream.domain.rollouts import Rollout
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 ADDRESS = "https://storestream.example/schemas"
@@ -30,6 +31,7 @@ TYPES: dict[topics.TopicSpec, object] = {
     topics.STOCK_LEVELS: StockLevelEvent,
     topics.STOCK_MOVEMENTS: StockMovement,
     topics.PRODUCT_STATE: ProductState,
+    topics.MODEL_ROLLOUTS: Rollout,
     topics.RECOMMENDATIONS: Recommendation,
     topics.STOCK_ALERTS: StockAlert,
 }

@@ -119,8 +119,8 @@ class Settings(BaseSettings):
     triton_retries: int = Field(2, ge=0, le=10, description="after the first attempt")
     triton_backoff_s: float = Field(0.05, ge=0, le=10, description="before a retry; doubles")
     triton_deadline_s: float = Field(1, gt=0, le=300, description="one call with its retries")
-    triton_recommender_version: str = Field("", pattern=r"^\d*$", description="empty: newest")
-    triton_forecaster_version: str = Field("", pattern=r"^\d*$", description="empty: newest")
+    triton_recommender_version: str = Field("", pattern=r"^\d*$", description="empty: decided")
+    triton_forecaster_version: str = Field("", pattern=r"^\d*$", description="empty: decided")
     breaker_failures: int = Field(3, ge=1, le=100, description="of one model, in a row")
     breaker_reset_s: float = Field(2, gt=0, le=300, description="open, until one call may try")
 

@@ -21,7 +21,12 @@ _CHATTY = ("aiokafka", "kafka")
 _OF_SEVERAL_LINES = ("exception", "stack", "stack_info")
 #: Of a traceback; its beginning and its end are kept.
 _MAX_TRACEBACK_CHARS = 16 * MAX_CHARS
+_TENTHS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 _ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+
+
+#: Who asks a model: for answers that are shown, for the canary's, or for what nobody sees.
+ANSWERS, CANARY, SHADOW = "answers", "canary", "shadow"
 
 
 class Telemetry:
@@ -38,6 +43,7 @@ class Telemetry:
         self._count_input(counter)
         self._measure_flight(gauge)
         self._measure_inference(counter, gauge)
+        self._tell_versions(counter, gauge)
         self._count_output(counter)
         self._measure_state(counter, gauge)
 
@@ -81,7 +87,7 @@ class Telemetry:
     def _measure_inference(
         self, counter: Callable[..., Counter], gauge: Callable[..., Gauge]
     ) -> None:
-        model = ("model",)
+        model = ("model", "purpose")
         self.rows_per_request = self._histogram(
             "stream_request_rows", "Rows a request", model, _ROWS
         )
@@ -89,14 +95,30 @@ class Telemetry:
             "stream_inference_seconds", "One model call with its retries", model
         )
         self.inference_failures = counter(
-            "stream_inference_failures", "Calls without a usable answer", ("model", "reason")
+            "stream_inference_failures", "Calls without a usable answer", (*model, "reason")
         )
         self.inference_retries = counter("stream_inference_retries", "Requests sent again", model)
         self.breaker_open = gauge(
             "stream_breaker_open", "1 while requests to the model are held back, else 0", model
         )
         self.rows_waiting = gauge(
-            "stream_waiting_rows", "Rows gathered for the next request", model
+            "stream_waiting_rows", "Rows gathered for the next request", ("model",)
+        )
+
+    def _tell_versions(self, counter: Callable[..., Counter], gauge: Callable[..., Gauge]) -> None:
+        self.model_version = gauge(
+            "stream_model_version",
+            "1 for each version in use, and for each that was refused",
+            ("model", "role", "version"),
+        )
+        self.shadow_overlap = self._histogram(
+            "stream_shadow_overlap_ratio",
+            "Of the best ten, those that both versions name: mean of a micro-batch",
+            ("version", "shadow"),
+            _TENTHS,
+        )
+        self.shadow_rows = counter(
+            "stream_shadow_rows", "Rows offered to the shadow", ("version", "outcome")
         )
 
     def _count_output(self, counter: Callable[..., Counter]) -> None:

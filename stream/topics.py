@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Cleanup = Literal["delete", "compact"]
-Key = Literal["visitor", "product", "source"]
+Key = Literal["visitor", "product", "source", "model"]
 Direction = Literal["in", "internal", "out"]
 
 WEEK_MS = 7 * 24 * 3600 * 1000
@@ -37,6 +37,10 @@ STOCK_MOVEMENTS = TopicSpec(
 )
 PRODUCT_STATE = TopicSpec(
     "store.product-state.v1", "product", "internal", cleanup="compact", retention_ms=None
+)
+#: Which version of a model answers: see ``domain/rollouts.py``.
+MODEL_ROLLOUTS = TopicSpec(
+    "store.model-rollouts.v1", "model", "internal", cleanup="compact", retention_ms=None
 )
 SESSIONS_CHANGELOG = TopicSpec(
     "store.sessions.v1.changelog",
@@ -85,6 +89,7 @@ DEAD_LETTERS = tuple(dead_letter_of(topic) for topic in READ)
 TOPICS = (
     *READ,
     PRODUCT_STATE,
+    MODEL_ROLLOUTS,
     SESSIONS_CHANGELOG,
     PRODUCTS_CHANGELOG,
     ATTEMPTS,
@@ -94,4 +99,11 @@ TOPICS = (
     REPLAYS,
 )
 #: What workers make their state from, or read into it: they cannot go on with another topic.
-KEPT_BY_WORKERS = (*READ, PRODUCT_STATE, SESSIONS_CHANGELOG, PRODUCTS_CHANGELOG, ATTEMPTS)
+KEPT_BY_WORKERS = (
+    *READ,
+    PRODUCT_STATE,
+    MODEL_ROLLOUTS,
+    SESSIONS_CHANGELOG,
+    PRODUCTS_CHANGELOG,
+    ATTEMPTS,
+)

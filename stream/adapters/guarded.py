@@ -14,7 +14,7 @@ import structlog
 from stream.adapters.background import BackgroundTask
 from stream.adapters.breaker import Breaker
 from stream.errors import InferenceError, InferenceRejected, InferenceUnavailable
-from stream.telemetry import Telemetry
+from stream.telemetry import ANSWERS, Telemetry
 
 log = structlog.get_logger(__name__)
 
@@ -70,15 +70,16 @@ class GuardedCalls:
         breaker: Breaker,
         *,
         telemetry: Telemetry,
+        purpose: str = ANSWERS,
         max_in_flight: int,
         probe: Callable[[], Awaitable[None]],
         suspect: Callable[[], None] = lambda: None,
     ) -> None:
-        self._model = model
+        self._model, self._purpose = model, purpose
         self._patience = patience
         self._breaker = breaker
-        self._is_open = telemetry.breaker_open.labels(model)
-        self._n_retries = telemetry.inference_retries.labels(model)
+        self._is_open = telemetry.breaker_open.labels(model, purpose)
+        self._n_retries = telemetry.inference_retries.labels(model, purpose)
         self._probe = probe
         self._suspect = suspect
         self._draw = random.Random()  # noqa: S311 - spreads retries, keeps no secret
@@ -179,7 +180,8 @@ class GuardedCalls:
         for limit in given_up:
             if not limit.expired():
                 limit.reschedule(0)
-        log.warning("breaker_opened", model=self._model, n_given_up=len(given_up), reason=reason)
+        told = {"model": self._model, "purpose": self._purpose, "n_given_up": len(given_up)}
+        log.warning("breaker_opened", **told, reason=reason)
         self._recovery.start()
 
     async def _recover(self) -> None:

@@ -10,7 +10,7 @@ from stream.adapters.background import BackgroundTask
 from stream.adapters.breaker import Breaker
 from stream.adapters.guarded import Attempt, GuardedCalls, Patience
 from stream.errors import InferenceError
-from stream.telemetry import Telemetry
+from stream.telemetry import ANSWERS, Telemetry
 
 Answer = TypeVar("Answer")
 
@@ -36,6 +36,7 @@ class GuardedServer:
         make_breaker: Callable[[], Breaker],
         *,
         telemetry: Telemetry,
+        purpose: str = ANSWERS,
         max_in_flight: int,
         ask: Callable[[], Awaitable[None]],
         probe: Callable[[str], Awaitable[None]],
@@ -48,6 +49,7 @@ class GuardedServer:
                 patience,
                 make_breaker(),
                 telemetry=telemetry,
+                purpose=purpose,
                 max_in_flight=max_in_flight,
                 probe=partial(probe, model),
                 suspect=self._asking.start,

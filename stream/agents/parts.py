@@ -55,7 +55,7 @@ class Parts:
     topics: TopicWatch
     sessions: StateStore[Session]
     products: StateStore[Product]
-    shelf_reader: TopicReader
+    bulletin: TopicReader
     models: Connection | None
     serving: Serving | None
     recommend: RecommendPipeline

@@ -21,7 +21,7 @@ def readiness(parts: Parts, *, recovered: bool) -> Health:
 def _missing(parts: Parts, *, recovered: bool) -> Iterator[str]:
     if not recovered:
         yield "no partitions are assigned and recovered yet"
-    if not parts.shelf_reader.ready:
+    if not parts.bulletin.ready:
         yield "the product state is not read yet"
     if parts.serving is not None:
         yield from parts.serving.missing()

@@ -45,7 +45,7 @@ async def recover_all(parts: Parts, assigned: set[TP], *, overtaken: Callable[[]
     await _recover(parts, parts.sessions, sessions, overtaken)
     await _recover(parts, parts.products, products, overtaken)
     await _recover(parts, parts.notes, {tp.partition for tp in assigned}, overtaken)
-    await parts.shelf_reader.wait_ready(parts.settings.recovery_timeout_s)
+    await parts.bulletin.wait_ready(parts.settings.recovery_timeout_s)
 
 
 async def _own(

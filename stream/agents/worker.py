@@ -121,7 +121,7 @@ class WorkerApp(BatchApp):
             await parts.health.start()
         await parts.producer.start()
         await parts.topics.begin()
-        await parts.shelf_reader.start()
+        await parts.bulletin.start()
         if parts.models is not None:
             await parts.models.start()
         if parts.serving is not None:
@@ -140,7 +140,7 @@ class WorkerApp(BatchApp):
         for batcher in parts.batchers.values():
             await batcher.stop()
         await parts.settling.stop()
-        await parts.shelf_reader.stop()
+        await parts.bulletin.stop()
         if parts.transactions is not None:
             await parts.transactions.stop()
         await parts.producer.stop()
@@ -210,7 +210,7 @@ class WorkerApp(BatchApp):
 
     async def inspect(self) -> None:
         """End the worker where a part of it died, or stands still, without a word."""
-        if (error := self.parts.shelf_reader.failure) is not None:
+        if (error := self.parts.bulletin.failure) is not None:
             self.fail(error)
         consumer, watchdog = consumer_of(self), self._watchdog
         if (refusal := refusal_of(consumer)) is not None:

@@ -17,7 +17,7 @@ def parts_of(app: WorkerApp, settings: Settings) -> Parts:
     """Return the parts of *app*; nothing of them is open."""
     telemetry = Telemetry()
     broker = BrokerParts(settings, telemetry, app.fail)
-    models = ModelParts(settings, telemetry)
+    models = ModelParts(settings, telemetry, broker.rollouts)
     stories = Stories(settings, telemetry, broker, models=models, fail=app.fail)
     return Parts(
         settings=settings,
@@ -27,7 +27,7 @@ def parts_of(app: WorkerApp, settings: Settings) -> Parts:
         topics=broker.topics,
         sessions=broker.sessions,
         products=broker.products,
-        shelf_reader=broker.shelf_reader,
+        bulletin=broker.bulletin,
         models=models.models,
         serving=models.serving,
         recommend=stories.recommend,

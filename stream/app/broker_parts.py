@@ -19,6 +19,7 @@ from stream.kafka.store import Form, StateStore
 from stream.kafka.topic_watch import TopicWatch
 from stream.kafka.transactions import TransactionalProducer, Transactions
 from stream.kafka.vigil import Vigil
+from stream.pipeline.rollouts import Rollouts
 from stream.pipeline.settling import Settling
 from stream.pipeline.shelf import Shelf
 from stream.ports import Publisher
@@ -29,6 +30,7 @@ from stream.topics import (
     ATTEMPTS,
     EVENTS,
     KEPT_BY_WORKERS,
+    MODEL_ROLLOUTS,
     ORDERS,
     PRODUCT_STATE,
     PRODUCTS_CHANGELOG,
@@ -57,6 +59,7 @@ class BrokerParts:
         self._fail = fail
         self._security = client_options(settings)
         self.shelf = Shelf(telemetry)
+        self.rollouts = Rollouts(telemetry, are_read=lambda: self.bulletin.ready)
 
     @cached_property
     def producer(self) -> BulkProducer:
@@ -154,12 +157,12 @@ class BrokerParts:
         return Settling(self.publisher, self._fail)
 
     @cached_property
-    def shelf_reader(self) -> TopicReader:
+    def bulletin(self) -> TopicReader:
+        """Reads what every worker must know."""
         return TopicReader(
             self._settings.bootstrap,
-            PRODUCT_STATE.name,
-            self.shelf.apply,
-            client_id=f"{self._settings.client_id}-shelf",
+            {PRODUCT_STATE.name: self.shelf.apply, MODEL_ROLLOUTS.name: self.rollouts.apply},
+            client_id=f"{self._settings.client_id}-bulletin",
             security=self._security,
         )
 

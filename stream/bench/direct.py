@@ -11,11 +11,14 @@ import numpy as np
 import tritonclient.grpc.aio as triton
 from numpy.typing import NDArray
 
+from stream.adapters.triton_tensors import to_inputs
 from stream.bench.scene import Scene
+from stream.domain.history import History
+from stream.domain.trail import Kind
 from stream.model_specs import MAX_ITEMS, RECOMMENDER
 from stream.pipeline.scoring import encode_sessions
+from stream.ports import Tensors
 
-_INPUT = RECOMMENDER.inputs[0]
 _TIMEOUT_S = 30.0
 #: Requests that open the channel and warm it.
 _N_FIRST = 10
@@ -37,12 +40,12 @@ class Direct:
 
 
 async def ask(
-    url: str, rows: NDArray[np.int64], sizes: Sequence[int], *, version: str, n_in_flight: int
+    url: str, rows: Tensors, sizes: Sequence[int], *, version: str, n_in_flight: int
 ) -> Direct:
     """Ask for *rows* in requests of *sizes*, *n_in_flight* at a time, each sent as one returns.
 
     Args:
-        rows: ``int64[rows, MAX_ITEMS]``, as many as *sizes* add up to.
+        rows: The model's inputs, of as many rows as *sizes* add up to.
     """
     client = triton.InferenceServerClient(url)
     spans = _spans(sizes)
@@ -50,17 +53,17 @@ async def ask(
 
     async def keep_asking() -> None:
         for number, (first, last) in spans:
-            part = rows[first:last]
-            wanted = triton.InferInput(_INPUT.name, list(part.shape), _INPUT.datatype)
-            wanted.set_data_from_numpy(part)
+            wanted, n_rows = to_inputs(
+                RECOMMENDER, {name: tensor[first:last] for name, tensor in rows.items()}
+            )
             began = time.perf_counter()
             answer = await client.infer(
-                RECOMMENDER.name, [wanted], model_version=version, client_timeout=_TIMEOUT_S
+                RECOMMENDER.name, wanted, model_version=version, client_timeout=_TIMEOUT_S
             )
             # Both tensors are read, as whoever decides must.
             candidates, scores = (answer.as_numpy(tensor.name) for tensor in RECOMMENDER.outputs)
-            if len(candidates) != len(part) or len(scores) != len(part):
-                raise ValueError(f"{RECOMMENDER.name}: expected {len(part)} rows, got fewer")
+            if len(candidates) != n_rows or len(scores) != n_rows:
+                raise ValueError(f"{RECOMMENDER.name}: expected {n_rows} rows, got fewer")
             answers[number] = began, time.perf_counter(), candidates
 
     try:
@@ -91,8 +94,8 @@ def _found(answers: Sequence[tuple[float, float, NDArray[np.int64]]]) -> Direct:
 
 def single_row_ms(here: Scene, n_requests: int = 300) -> list[float]:
     """Return how long requests with one row take, one at a time."""
-    history = here.products[:MAX_ITEMS]
-    rows = np.repeat(encode_sessions([history], here.vocabulary), n_requests, axis=0)
+    history = History(here.products[:MAX_ITEMS], [Kind.VIEW] * MAX_ITEMS)
+    rows = encode_sessions([history] * n_requests, here.vocabulary)
     version, url = here.vocabulary.version, here.settings.triton_url
     sizes = [1] * n_requests
     direct = asyncio.run(ask(url, rows, sizes, version=version, n_in_flight=1))

@@ -22,12 +22,14 @@ from stream.bench.measuring import Bench, Measured, measured, views_of
 from stream.bench.scene import Scene, requests_by_rows, scene
 from stream.demo.report import machine, write_report
 from stream.domain.applied import EVENTS_TOPIC, Source
+from stream.domain.history import History, history_of
 from stream.domain.outputs import Recommendation
-from stream.domain.sessions import Session, advance, product_history
+from stream.domain.sessions import Session, advance
 from stream.errors import PartDied
 from stream.kafka.records import InRecord
 from stream.pipeline.intake import partition_for
 from stream.pipeline.scoring import encode_sessions
+from stream.ports import Tensors
 from stream.settings import Settings
 
 #: One executes and one waits, and twice that: the better counts as what Triton gives.
@@ -115,26 +117,24 @@ def _run(here: Scene, bench: Bench, n_events: int, number: int) -> Run:
     return Run(pipeline, {n: c for n, c in n_requests.items() if c}, rates, single_row_ms(here))
 
 
-def _directly(
-    here: Scene, rows: NDArray[np.int64], sizes: Sequence[int], *, n_in_flight: int
-) -> Direct:
+def _directly(here: Scene, rows: Tensors, sizes: Sequence[int], *, n_in_flight: int) -> Direct:
     version = here.vocabulary.version
     call = ask(here.settings.triton_url, rows, sizes, version=version, n_in_flight=n_in_flight)
     return asyncio.run(call)
 
 
-def _rows(here: Scene, n_events: int, number: int) -> tuple[NDArray[np.int64], list[Place]]:
+def _rows(here: Scene, n_events: int, number: int) -> tuple[Tensors, list[Place]]:
     """Fold the run's events as the worker does: a row for each, with the session it left."""
     sessions: dict[str, Session] = {}
     offsets: Counter[int] = Counter()
-    histories: list[list[str]] = []
+    histories: list[History] = []
     places: list[Place] = []
     for event in views_of(here.products, n_events, number):
         partition = partition_for(event.visitor_id.encode(), here.settings.partitions)
         source = Source(EVENTS_TOPIC, partition, 0, offsets[partition])
         session = advance(sessions.get(event.visitor_id) or Session(), event, source)
         sessions[event.visitor_id] = session
-        histories.append(product_history(session))
+        histories.append(history_of(session))
         places.append((partition, offsets[partition]))
         offsets[partition] += 1
     return encode_sessions(histories, here.vocabulary), places

@@ -182,13 +182,15 @@ class Run:
         following = Following(sender)
         screen = Screen(following, sender, replayed, catalogue)
         bootstrap = [self.parts.bootstrap]
-        readers = (
-            TopicReader(bootstrap, RECOMMENDATIONS.name, following.recommended),
-            TopicReader(bootstrap, STOCK_ALERTS.name, following.alerted),
+        reader = TopicReader(
+            bootstrap,
+            {
+                RECOMMENDATIONS.name: following.recommended,
+                STOCK_ALERTS.name: following.alerted,
+            },
         )
         try:
-            for reader in readers:
-                await reader.start()
+            await reader.start()
             with Live(screen, console=self.narrator.console, auto_refresh=False) as live:
                 while True:
                     now = await asyncio.to_thread(requests_so_far, self.parts.triton_grpc)
@@ -196,8 +198,7 @@ class Run:
                     live.refresh()
                     await asyncio.sleep(LOOK_S)
         finally:
-            for reader in readers:
-                await reader.stop()
+            await reader.stop()
 
 
 @asynccontextmanager

@@ -53,10 +53,11 @@ class Recommendation(Struct, frozen=True, gc=False, kw_only=True):
         covers: The source records this answers: an event is answered when an output of its
             visitor covers it. The same covers again mean the same answer again.
         degraded: Whether the model was away and the answer comes from counts.
+        variant: Whose answers the visitor is to get, also where the model was away: a model with
+            its version, marked where that is on trial, or "counts". Empty in answers from before
+            there were variants.
         as_of_ms: Time of the latest event known of the visitor.
         simulated: Whether an event it answers was simulated.
-        variant: The visitor's arm of the experiment that runs, by assignment: also where the answer
-            is degraded.
     """
 
     recommendation_id: Id
@@ -69,8 +70,8 @@ class Recommendation(Struct, frozen=True, gc=False, kw_only=True):
     degraded: bool
     created_at_ms: TimeMs
     as_of_ms: TimeMs
+    variant: Annotated[str, Meta(max_length=160)] = ""
     simulated: bool = False
-    variant: str = ""
 
 
 class StockFigures(Struct, frozen=True, kw_only=True):

@@ -12,8 +12,6 @@ do not: they list products that the visitor did not act on, and would push out t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import compress
-from operator import ne
 
 from msgspec import Struct
 
@@ -54,7 +52,6 @@ __all__ = [
     "is_answered",
     "is_resend",
     "latest_products",
-    "product_history",
 ]
 
 SessionEvent = ClickstreamEvent | OrdersEvent
@@ -86,8 +83,8 @@ _KINDS: dict[type[VisitorEvent], Kind] = {
     OrderRefunded: Kind.REFUND,
 }
 _ANSWERED = frozenset(ANSWERED)
-#: Acts that say what a visitor is drawn to; the model reads these.
-_DRAWN_TO = bytes([Kind.VIEW, Kind.ADD, Kind.CLICK, Kind.PURCHASE])
+#: Acts that say what a visitor is drawn to; the model reads these (``history.py``).
+DRAWN_TO = bytes([Kind.VIEW, Kind.ADD, Kind.CLICK, Kind.PURCHASE])
 #: Acts that put nothing into the basket and take nothing out; nor do they buy.
 _BROWSING = bytes([Kind.VIEW, Kind.CLICK, Kind.CANCEL, Kind.REFUND])
 
@@ -163,16 +160,6 @@ def bought_since(session: Session, since_ms: int) -> frozenset[str]:
     )
 
 
-def product_history(session: Session) -> list[str]:
-    """Return what the model reads: products acted on, oldest first, at most ``MAX_ITEMS``.
-
-    A run of acts on one product (viewed, added) is one entry: it is one interest, and repeating
-    it would push older ones out.
-    """
-    products = _drawn_to(session.trail)
-    return [*compress(products, map(ne, products, products[1:])), *products[-1:]]
-
-
 def latest_products(session: Session, n_products: int) -> list[str]:
     """Return the products last acted on, latest first, each once."""
     latest: list[str] = []
@@ -185,10 +172,10 @@ def latest_products(session: Session, n_products: int) -> list[str]:
 
 
 def _drawn_to(trail: Trail) -> Sequence[str]:
-    if trail.has_only(_DRAWN_TO):
+    if trail.has_only(DRAWN_TO):
         return trail.products
     acts = zip(trail.products, trail.kinds, strict=True)
-    return [product_id for product_id, kind in acts if kind in _DRAWN_TO]
+    return [product_id for product_id, kind in acts if kind in DRAWN_TO]
 
 
 def _id_of(event: SessionEvent) -> bytes:

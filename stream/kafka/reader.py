@@ -1,4 +1,4 @@
-"""Following a whole topic without a group: what every worker is told."""
+"""Following whole topics without a group: what every worker is told."""
 
 from __future__ import annotations
 
@@ -19,25 +19,28 @@ _MAX_RECORDS = 2_000
 _METADATA_MAX_AGE_MS = 30_000
 
 
-class TopicReader:
-    """Reads every partition of a topic from its beginning, and then what is appended.
+#: Gets records of one partition in offset order.
+Apply = Callable[[Sequence[InRecord]], None]
 
-    *apply* gets the records of one partition in offset order, at least once: after a lost
-    connection it may see some again. An exception of it ends the reader, see :attr:`failure`.
+
+class TopicReader:
+    """Reads every partition of some topics from its beginning, and then what is appended.
+
+    Each topic's own listener gets its records at least once: after a lost connection it may see
+    some again. An exception of it ends the reader, see :attr:`failure`.
     """
 
     def __init__(
         self,
         bootstrap: Sequence[str],
-        topic: str,
-        apply: Callable[[Sequence[InRecord]], None],
+        topics: Mapping[str, Apply],
         *,
         client_id: str = "reader",
         retry_s: float = 1.0,
         security: Mapping[str, object] | None = None,
     ) -> None:
-        self._topic = topic
-        self._apply = apply
+        self._topics = topics
+        self._named = ", ".join(topics)
         self._retry_s = retry_s
         self._options = {
             "bootstrap_servers": list(bootstrap),
@@ -79,7 +82,7 @@ class TopicReader:
             Exception: What ended the reader meanwhile.
         """
         if self._task is None:
-            raise TimeoutError(f"{self._topic}: its reader was never started")
+            raise TimeoutError(f"{self._named}: their reader was never started")
         caught_up = asyncio.create_task(self._caught_up.wait())
         await asyncio.wait(
             [caught_up, self._task], timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED
@@ -88,12 +91,12 @@ class TopicReader:
         if self.failure is not None:
             raise self.failure
         if not self.ready:
-            raise TimeoutError(f"{self._topic}: not read to its end in {timeout_s} s")
+            raise TimeoutError(f"{self._named}: not read to the end in {timeout_s} s")
 
     async def _read(self) -> None:
         read_tolerantly()
         consumer = AIOKafkaConsumer(
-            self._topic,
+            *self._topics,
             **self._options,
             group_id=None,
             enable_auto_commit=False,
@@ -115,26 +118,31 @@ class TopicReader:
             try:
                 await step()
             except KafkaError as error:
-                log.warning("topic_read_interrupted", topic=self._topic, error=repr(error))
+                log.warning("topics_read_interrupted", topics=self._named, error=repr(error))
                 await asyncio.sleep(self._retry_s)
             else:
                 return
 
     async def _advance(self, consumer: AIOKafkaConsumer) -> None:
         fetched = await consumer.getmany(timeout_ms=_POLL_MS, max_records=_MAX_RECORDS)
-        for records in fetched.values():
-            self._apply(records)
+        for tp, records in fetched.items():
+            self._topics[tp.topic](records)
         if not self._caught_up.is_set() and await self._is_caught_up(consumer):
             self._caught_up.set()
-            log.info("topic_read_to_its_end", topic=self._topic, partitions=len(self._ends))
+            log.info("topics_read_to_their_end", topics=self._named, partitions=len(self._ends))
 
     async def _is_caught_up(self, consumer: AIOKafkaConsumer) -> bool:
-        """Compare positions with the first high watermark that each partition's fetch brought."""
+        """Compare positions with the first high watermark that each partition's fetch brought.
+
+        A topic of which the broker has not told yet has no partitions here, and is not read.
+        """
         partitions = consumer.assignment()
+        if {tp.topic for tp in partitions} != self._topics.keys():
+            return False
         for tp in partitions:
             high_watermark = consumer.highwater(tp)
             if high_watermark is None:
                 return False
             if await consumer.position(tp) < self._ends.setdefault(tp, high_watermark):
                 return False
-        return bool(partitions)
+        return True

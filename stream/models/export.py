@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -14,6 +14,7 @@ import torch
 from stream.model_specs import FORECASTER, RECOMMENDER, VOCABULARY, ModelSpec, TensorSpec
 from stream.models.forecaster import TrainedForecaster
 from stream.models.recommender import TrainedRecommender
+from stream.repository import CONFIG, policy_of, replace_text, served_in
 
 SERVED = Path(__file__).parent / "served"
 #: Processes of the Python backend a model, and torch threads in each.
@@ -22,8 +23,6 @@ SERVED = Path(__file__).parent / "served"
 #: was lost in the noise. With cores to spare it may pay.
 _N_INSTANCES: Mapping[str, int] = {RECOMMENDER.name: 1, VOCABULARY.name: 1, FORECASTER.name: 1}
 _N_THREADS = 1
-#: Versions that stay loaded, so that workers may switch from one to the next.
-_N_VERSIONS = 2
 
 
 def export_recommender(trained: TrainedRecommender, repository: Path, version: int) -> None:
@@ -52,8 +51,8 @@ def export_forecaster(trained: TrainedForecaster, repository: Path, version: int
     _write_version(FORECASTER, repository, version, fill)
 
 
-def config_of(spec: ModelSpec) -> str:
-    """Return the ``config.pbtxt`` of a model.
+def config_of(spec: ModelSpec, served: Sequence[str]) -> str:
+    """Return the ``config.pbtxt`` of a model of which the versions *served* are to be served.
 
     ``KIND_AUTO`` is a GPU where Triton sees one and a CPU elsewhere. There is no dynamic
     batching: the worker's batcher sends full requests, and waiting again would only add latency.
@@ -65,7 +64,7 @@ def config_of(spec: ModelSpec) -> str:
         f"input [\n{_tensors(spec.inputs)}\n]",
         f"output [\n{_tensors(spec.outputs)}\n]",
         f"instance_group [{{ kind: KIND_AUTO count: {_N_INSTANCES[spec.name]} }}]",
-        f"version_policy {{ latest {{ num_versions: {_N_VERSIONS} }} }}",
+        policy_of(served),
         f'parameters {{ key: "threads" value {{ string_value: "{_N_THREADS}" }} }}',
     ]
     return "\n".join(parts) + "\n"
@@ -86,10 +85,14 @@ def _store_network(network: torch.nn.Module, settings: Mapping[str, Any], folder
 
 
 def _write_version(spec: ModelSpec, repository: Path, version: int, fill: Any) -> None:
-    """Write beside the target and rename, so that Triton never sees half a version."""
+    """Write beside the target and rename, so that Triton never sees half a version.
+
+    The first version of a model is served; a later one only once somebody promotes it.
+    """
     model = repository / spec.name
     model.mkdir(parents=True, exist_ok=True)
-    (model / "config.pbtxt").write_text(config_of(spec), "utf-8")
+    served = served_in(model) if (model / CONFIG).exists() else (str(version),)
+    replace_text(model / CONFIG, config_of(spec, served))
     partial = model / f".{version}-{uuid4().hex[:8]}"
     partial.mkdir()
     try:

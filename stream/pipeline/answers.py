@@ -15,8 +15,9 @@ from stream.errors import InferenceRejected, RefusedRow
 from stream.kafka.records import OutRecord
 from stream.model_specs import RECOMMENDER
 from stream.pipeline.batcher import Batcher, Row
+from stream.pipeline.candidates import Candidates
 from stream.pipeline.intake import Reader, partition_for
-from stream.pipeline.proposals import Candidates, Proposals, Proposer
+from stream.pipeline.proposals import Proposals, Proposer
 from stream.pipeline.shelf import Shelf
 from stream.pipeline.visits import Visit
 from stream.ports import Clock, Effects, Publisher, States
@@ -99,10 +100,11 @@ class Answers:
             items=items,
             strategy=strategy,
             model=RECOMMENDER.name if by_model else "counts",
-            model_version=scores.version if by_model else "",
-            degraded=scores.is_degraded(place),
+            model_version=scores.versions[place] if by_model else "",
+            degraded=place in scores.degraded,
             created_at_ms=now_ms,
             as_of_ms=visit.session.updated_at_ms,
+            variant=scores.variant(place),
             simulated=visit.simulated,
         )
 

@@ -2,121 +2,164 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import compress
 
-import numpy as np
 import structlog
-from numpy.typing import NDArray
 
-from stream.domain.sessions import product_history
+from stream.domain.history import History, history_of
 from stream.errors import InferenceRejected, InferenceUnavailable
-from stream.model_specs import RECOMMENDER
-from stream.pipeline.scoring import Vocabulary, encode_sessions, infer_rows
+from stream.pipeline.candidates import Candidates, Histories, Said, ask
+from stream.pipeline.lineup import Lineup
+from stream.pipeline.scoring import Vocabulary
+from stream.pipeline.shadow import Shadow
 from stream.pipeline.visits import Visit
-from stream.ports import Inference, Tensors
+from stream.ports import Inference
 
 log = structlog.get_logger(__name__)
 
-#: Product and score, best first; to be gone through once, and only as far as wanted.
-Candidates = Iterator[tuple[str, float]]
+_NOBODY: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Proposals:
-    """What the model said of each row of a micro-batch.
+    """What the models said of each row of a micro-batch.
 
     Attributes:
-        version: Version of the model; empty when it was away.
         candidates: By row; a row without any product the model knows is absent.
+        versions: By row of ``candidates``, whose they are.
         refused: By row; the model refused this row even alone.
-        not_finite: Rows whose scores are no numbers.
-        degraded: Whether the model was away, or answered with what is not in its vocabulary.
+        degraded: Rows to be answered from counts although the model may know their products: it
+            was away, or what it answered is no score, or not in its vocabulary.
+        in_canary: Rows of visitors whom the version on trial is to answer.
+        lineup: What was in use, for all rows.
     """
 
-    version: str = ""
     candidates: Mapping[int, Candidates] = field(default_factory=dict)
+    versions: Mapping[int, str] = field(default_factory=dict)
     refused: Mapping[int, InferenceRejected] = field(default_factory=dict)
-    not_finite: frozenset[int] = frozenset()
-    degraded: bool = False
+    degraded: frozenset[int] = _NOBODY
+    in_canary: frozenset[int] = _NOBODY
+    lineup: Lineup = field(default_factory=Lineup)
 
-    def is_degraded(self, row: int) -> bool:
-        """Whether *row* must be answered from counts although the model may know its products."""
-        return self.degraded or row in self.not_finite
+    def variant(self, row: int) -> str:
+        """Return whose answers the visitor of *row* is to get."""
+        return self.lineup.variant(in_canary=row in self.in_canary)
 
 
 class Proposer:
-    """Asks the recommender of the version in use.
+    """Asks the versions of the recommender that are in use.
 
-    ``vocabulary`` is None until the server has told it; until then every answer is degraded.
+    ``lineup`` is read once a micro-batch, when it begins, so that what is assigned to it holds for
+    all of the next one. Micro-batches begin, and are published, in the order of their events.
+
+    Args:
+        trial: Asked for the version on trial; of its own, so that what it does is no harm.
+        shadow: Compares the version in the shadow.
     """
 
-    def __init__(self, inference: Inference) -> None:
+    def __init__(
+        self,
+        inference: Inference,
+        *,
+        trial: Inference | None = None,
+        shadow: Shadow | None = None,
+    ) -> None:
         self._inference = inference
-        self.vocabulary: Vocabulary | None = None
+        self._trial = trial or inference
+        self._shadow = shadow
+        self.lineup = Lineup()
 
     async def propose(self, visits: Sequence[Visit]) -> Proposals:
-        """Return candidates for *visits*; the vocabulary is the same for all of them."""
-        vocabulary = self.vocabulary
+        """Return candidates for *visits*; the line-up is the same for all of them."""
+        lineup = self.lineup
+        histories = {row: history_of(visit.session) for row, visit in enumerate(visits)}
+        in_canary = _in_canary(lineup, visits)
+        if not in_canary:
+            return _joined(lineup, [await self._answered(lineup, histories)])
+        tried = _of(histories, in_canary)
+        others = _of(histories, histories.keys() - in_canary)
+        parts = await asyncio.gather(self._answered(lineup, others), self._tried(lineup, tried))
+        return _joined(lineup, parts, in_canary)
+
+    async def _answered(self, lineup: Lineup, histories: Histories) -> Proposals:
+        vocabulary = lineup.answering
+        if vocabulary is None or not histories:
+            return Proposals(degraded=frozenset(histories))
+        proposals, said = await self._asked(self._inference, vocabulary, histories)
+        if said is not None and lineup.shadow is not None and self._shadow is not None:
+            self._shadow.compare(lineup.shadow, said, histories)
+        return proposals
+
+    async def _tried(self, lineup: Lineup, histories: Histories) -> Proposals:
+        """Ask the version on trial; whom it fails, the other one answers: no trial degrades."""
+        vocabulary = lineup.canary.vocabulary if lineup.canary else None
         if vocabulary is None:
-            return Proposals(degraded=True)
-        histories = [product_history(visit.session) for visit in visits]
-        known = [i for i, history in enumerate(histories) if _is_known(history, vocabulary)]
-        if not known:
-            return Proposals(vocabulary.version)
+            return await self._answered(lineup, histories)
+        tried, _ = await self._asked(self._trial, vocabulary, histories)
+        failed = tried.degraded | tried.refused.keys()
+        if not failed:
+            return tried
+        log.warning("trial_failed", version=vocabulary.version, rows=len(failed))
+        instead = await self._answered(lineup, _of(histories, failed))
+        candidates = {**tried.candidates, **instead.candidates}
+        versions = {**tried.versions, **instead.versions}
+        return Proposals(candidates, versions, instead.refused, instead.degraded)
+
+    async def _asked(
+        self, inference: Inference, vocabulary: Vocabulary, histories: Histories
+    ) -> tuple[Proposals, Said | None]:
+        """Return the proposals, and what they were made of if that can be relied upon."""
         try:
-            return await self._ask(vocabulary, [histories[i] for i in known], known)
+            said = await ask(inference, vocabulary, histories)
         except InferenceUnavailable:
-            return Proposals(degraded=True)
-
-    async def _ask(
-        self, vocabulary: Vocabulary, histories: Sequence[Sequence[str]], rows: Sequence[int]
-    ) -> Proposals:
-        def encode(some: Sequence[Sequence[str]]) -> Tensors:
-            return {"items": encode_sessions(some, vocabulary)}
-
-        outputs, accepted, refused = await infer_rows(
-            self._inference, RECOMMENDER, vocabulary.version, histories, encode=encode
-        )
-        refusals = {rows[place]: error for place, error in refused}
-        if not accepted:
-            return Proposals(vocabulary.version, refused=refusals)
-        ids, scores = outputs["candidates"], outputs["scores"]
-        if ids.min() < 1 or ids.max() > len(vocabulary.product_ids):
-            self._mistrust(vocabulary, ids)
-            return Proposals(refused=refusals, degraded=True)
-        finite = np.isfinite(scores).all(axis=1)
-        asked = [rows[place] for place in accepted]
-        named = _named(vocabulary, ids, scores)
-        not_finite = frozenset(compress(asked, ~finite))
+            return Proposals(degraded=frozenset(histories)), None
+        if said.is_foreign:
+            self._mistrust(said)
+            degraded = frozenset(histories) - said.refused.keys()
+            return Proposals(refused=said.refused, degraded=degraded), None
+        not_finite = said.not_finite()
         if not_finite:
             log.warning("scores_not_finite", rows=len(not_finite), version=vocabulary.version)
-        candidates = dict(compress(zip(asked, named, strict=True), finite))
-        return Proposals(vocabulary.version, candidates, refusals, not_finite)
+        candidates = said.candidates()
+        for row in not_finite:
+            del candidates[row]
+        versions = dict.fromkeys(candidates, vocabulary.version)
+        return Proposals(candidates, versions, said.refused, not_finite), said
 
-    def _mistrust(self, vocabulary: Vocabulary, ids: NDArray[np.int64]) -> None:
-        """Forget *vocabulary*: the version that answers has another one, which is then read."""
+    def _mistrust(self, said: Said) -> None:
+        """Forget a vocabulary: the version that answers has another one, which is then read."""
         log.warning(
             "candidates_not_in_vocabulary",
-            version=vocabulary.version,
-            expected=f"1 to {len(vocabulary.product_ids)}",
-            got=f"{ids.min()} to {ids.max()}",
+            version=said.vocabulary.version,
+            expected=f"1 to {len(said.vocabulary.product_ids)}",
+            got=f"{said.ids.min()} to {said.ids.max()}",
         )
-        if self.vocabulary is vocabulary:
-            self.vocabulary = None
+        self.lineup = self.lineup.without([said.vocabulary])
 
 
-def _named(
-    vocabulary: Vocabulary, ids: NDArray[np.int64], scores: NDArray[np.float32]
-) -> list[Candidates]:
-    """Return the candidates of each row, none of them named before somebody asks for it."""
-    name = vocabulary.product_ids.__getitem__
-    return [
-        zip(map(name, of_row), scores_of_row, strict=True)
-        for of_row, scores_of_row in zip((ids - 1).tolist(), scores.tolist(), strict=True)
-    ]
+def _in_canary(lineup: Lineup, visits: Sequence[Visit]) -> frozenset[int]:
+    if lineup.canary is None:
+        return _NOBODY
+    return frozenset(
+        row for row, visit in enumerate(visits) if lineup.is_in_canary(visit.visitor_id)
+    )
 
 
-def _is_known(history: Sequence[str], vocabulary: Vocabulary) -> bool:
-    return any(product_id in vocabulary.index for product_id in history)
+def _of(histories: Histories, rows: Iterable[int]) -> dict[int, History]:
+    return {row: histories[row] for row in sorted(rows)}
+
+
+def _joined(
+    lineup: Lineup, parts: Sequence[Proposals], in_canary: frozenset[int] = _NOBODY
+) -> Proposals:
+    candidates: dict[int, Candidates] = {}
+    versions: dict[int, str] = {}
+    refused: dict[int, InferenceRejected] = {}
+    for part in parts:
+        candidates |= part.candidates
+        versions |= part.versions
+        refused |= part.refused
+    degraded = _NOBODY.union(*(part.degraded for part in parts))
+    return Proposals(candidates, versions, refused, degraded, in_canary, lineup)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import compress
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from stream.domain.history import History
 from stream.errors import InferenceRejected
 from stream.model_specs import MAX_ITEMS, PADDING_ID, ModelSpec
 from stream.ports import Inference, Tensors
@@ -37,27 +39,28 @@ class Vocabulary:
         return cls(version, tuple(product_ids), index)
 
 
-def encode_sessions(
-    histories: Sequence[Sequence[str]], vocabulary: Vocabulary
-) -> NDArray[np.int64]:
-    """Left-pad histories of product ids into one batch; unknown products are left out.
+def encode_sessions(histories: Sequence[History], vocabulary: Vocabulary) -> Tensors:
+    """Left-pad histories into one batch; products that the vocabulary does not know are left out.
 
     Returns:
-        ``int64[batch, MAX_ITEMS]``, newest product last, ``PADDING_ID`` on the left, because
-        the model reads its answer from the last position. A row may be all padding.
+        ``items`` and ``kinds``, ``int64[batch, MAX_ITEMS]`` each, newest last, ``PADDING_ID`` on the
+        left, because the model reads its answer from the last position. A row may be all padding.
 
     Raises:
         ValueError: *histories* is empty; Triton rejects a zero-sized batch.
     """
     if not histories:
         raise ValueError("encode_sessions: expected at least one history, got none")
-    rows = np.full((len(histories), MAX_ITEMS), PADDING_ID, dtype=np.int64)
+    items = np.full((len(histories), MAX_ITEMS), PADDING_ID, dtype=np.int64)
+    kinds = np.zeros_like(items)
     index_of = vocabulary.index.get
-    for row, history in zip(rows, histories, strict=True):
-        known = [*filter(None, map(index_of, history))]
-        if known := known[-MAX_ITEMS:]:
-            row[-len(known) :] = known
-    return rows
+    for row, history in enumerate(histories):
+        indices = [*map(index_of, history.products)]
+        known = [*filter(None, indices)][-MAX_ITEMS:]
+        if known:
+            items[row, -len(known) :] = known
+            kinds[row, -len(known) :] = [*compress(history.kinds, indices)][-MAX_ITEMS:]
+    return {"items": items, "kinds": kinds}
 
 
 async def infer_rows(

@@ -1,87 +1,84 @@
-"""Which model versions answer: asked for until they are there, and again when they are gone."""
+"""Which model versions answer: those decided, each from its warm-up until it is gone."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass
 
-import numpy as np
 import structlog
 
-from stream.errors import InferenceError
-from stream.model_specs import (
-    FORECASTER,
-    HISTORY_DAYS,
-    MAX_ITEMS,
-    RECOMMENDER,
-    VOCABULARY,
-    ModelSpec,
-)
+from stream.domain.rollouts import Rollout
+from stream.errors import InferenceError, ModelMismatch
+from stream.model_specs import FORECASTER, RECOMMENDER, ModelSpec
 from stream.pipeline.forecasts import Forecaster
+from stream.pipeline.lineup import ANSWERING, CANARY, SHADOW, Canary, Lineup
 from stream.pipeline.proposals import Proposer
+from stream.pipeline.refusals import Refusals
+from stream.pipeline.rollouts import Rollouts
 from stream.pipeline.scoring import Vocabulary
-from stream.ports import Inference, Tensors
+from stream.pipeline.warming import ModelServer, warm_forecaster, warmed_recommender
+from stream.telemetry import Telemetry
 
 log = structlog.get_logger(__name__)
 
 
-class ModelServer(Inference, Protocol):
-    """A server that can be asked what it serves."""
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What to serve.
 
-    async def check(self, specs: Sequence[ModelSpec]) -> None:
-        """Compare its models with *specs*.
+    Attributes:
+        rollouts: What was decided.
+        pinned: By the operator of this worker, by model name; wins over what was decided. Empty
+            means that it does not.
+        full_rows: Rows of a full request, by model name.
+    """
 
-        Raises:
-            ModelMismatch: One has other tensors.
-            InferenceUnavailable: It does not answer.
-        """
+    rollouts: Rollouts
+    pinned: Mapping[str, str]
+    full_rows: Mapping[str, int]
 
-    async def newest_version(self, spec: ModelSpec) -> str:
-        """Return the newest version that is ready."""
-
-    async def is_ready(self, spec: ModelSpec, version: str) -> bool:
-        """Return whether *version* is served; raises InferenceUnavailable without an answer."""
-
-    async def vocabulary(self, version: str) -> tuple[str, ...]:
-        """Return the product ids that a recommender version knows, in order of their index."""
-
-    def held_back(self) -> Sequence[str]:
-        """Return the models that are not asked now, because they did not answer."""
+    def rollout(self, spec: ModelSpec) -> Rollout | None:
+        """Return the decision that this worker obeys; None: it takes what is pinned, or newest."""
+        return None if self.pinned.get(spec.name) else self.rollouts.of(spec.name)
 
 
 class Serving:
     """Gives the pipelines the versions to ask for, once each has answered a warm-up.
 
-    Without them answers are degraded: a store without its model still has trends.
+    Where one that is wanted fails it, the one in use goes on. Without any, answers are degraded: a
+    store without its model still has trends.
 
     Args:
-        versions: Pinned by the operator, by model name; empty means the newest.
-        full_rows: Rows of a full request, by model name.
+        servers: The server, as it is asked for each role; the answering one's stands for all
+            where there is no other.
     """
 
     def __init__(
         self,
-        server: ModelServer,
+        servers: Mapping[str, ModelServer],
         proposer: Proposer,
         forecaster: Forecaster,
         *,
-        versions: Mapping[str, str],
-        full_rows: Mapping[str, int],
+        wishes: Wishes,
+        telemetry: Telemetry,
         retry_s: float,
+        again_s: float,
     ) -> None:
-        self._server = server
+        self._server = servers[ANSWERING]
+        self._servers = servers
         self._proposer = proposer
         self._forecaster = forecaster
-        self._versions = versions
-        self._full_rows = full_rows
+        self._wishes = wishes
+        self._telemetry = telemetry
+        self._refusals = Refusals(again_s=again_s)
         self._away = ""
         self._retry_s = retry_s
 
     @property
     def ready(self) -> bool:
         """Whether the pipelines know which versions to ask for."""
-        return self._proposer.vocabulary is not None and bool(self._forecaster.version)
+        return self._proposer.lineup.answering is not None and bool(self._forecaster.version)
 
     def missing(self) -> Iterator[str]:
         """Yield why answers are degraded now; nothing when they are not.
@@ -96,7 +93,7 @@ class Serving:
             yield f"{model} is held back until it answers"
 
     async def follow(self) -> None:
-        """Keep the pipelines on versions that are served; never returns.
+        """Keep the pipelines on versions that are wanted and served; never returns.
 
         Raises:
             ModelMismatch: As ``until_ready``.
@@ -113,76 +110,131 @@ class Serving:
             ModelMismatch: The server has other models than ours; trying again will not help.
         """
         while True:
-            if self._proposer.vocabulary is None:
-                await self._try(RECOMMENDER, self._begin_recommender)
-            if not self._forecaster.version:
-                await self._try(FORECASTER, self._begin_forecaster)
+            if self._wishes.rollouts.are_known:
+                await self._try(RECOMMENDER, self._serve_recommender)
+                await self._try(FORECASTER, self._serve_forecaster)
+                self._show()
             if self.ready:
                 return
             await asyncio.sleep(self._retry_s)
 
-    async def _try(self, spec: ModelSpec, begin: Callable[[], Awaitable[None]]) -> None:
+    async def _try(self, spec: ModelSpec, serve: Callable[[], Awaitable[None]]) -> None:
         try:
-            await begin()
+            await serve()
         except InferenceError as error:
             log.warning(
                 "model_not_ready", model=spec.name, reason=str(error), retry_s=self._retry_s
             )
 
-    async def _begin_recommender(self) -> None:
-        await self._server.check([RECOMMENDER, VOCABULARY])
-        version = await self._version(RECOMMENDER)
-        product_ids = await self._server.vocabulary(version)
-        items = np.zeros((self._full_rows[RECOMMENDER.name], MAX_ITEMS), np.int64)
-        items[:, -1] = 1
-        await self._warm_up(RECOMMENDER, version, {"items": items})
-        self._proposer.vocabulary = Vocabulary.of(version, product_ids)
-        log.info("recommender_ready", version=version, vocabulary_size=len(product_ids))
+    # -- the recommender
 
-    async def _begin_forecaster(self) -> None:
-        await self._server.check([FORECASTER])
-        version = await self._version(FORECASTER)
-        n_rows = self._full_rows[FORECASTER.name]
-        demand = np.zeros((n_rows, HISTORY_DAYS), np.float32)
-        weekday = np.zeros((n_rows, 1), np.int64)
-        await self._warm_up(FORECASTER, version, {"demand": demand, "weekday": weekday})
+    async def _serve_recommender(self) -> None:
+        """Bring up what is wanted, then let the pipeline take all of it in one step."""
+        rollout, before = self._wishes.rollout(RECOMMENDER), self._proposer.lineup
+        version = await self._wanted(RECOMMENDER, before.versions().get(ANSWERING, ""))
+        answering = await self._vocabulary(ANSWERING, version, before) or before.answering
+        canary, shadow = None, None
+        if rollout is not None and rollout.canary is not None:
+            trial = rollout.canary
+            canary = Canary(trial, await self._vocabulary(CANARY, trial.version, before))
+        if rollout is not None and rollout.shadow is not None:
+            shadow = await self._vocabulary(SHADOW, rollout.shadow, before)
+        if self._proposer.lineup is not before:
+            return  # a version in it was found wanting meanwhile: look again
+        after = Lineup(answering, canary, shadow)
+        if after != before:
+            self._proposer.lineup = after
+            log.info("recommender_ready", **after.versions())
+        wanted = rollout.versions if rollout else {version}
+        self._refusals.keep(RECOMMENDER.name, wanted - set(after.versions().values()))
+
+    async def _vocabulary(self, role: str, version: str, before: Lineup) -> Vocabulary | None:
+        """Return the vocabulary of a version that may be asked, None for one that may not (yet).
+
+        Raises:
+            InferenceError, ModelMismatch: It may not, and nothing else answers.
+        """
+        in_use = next((each for each in before.vocabularies() if each.version == version), None)
+        alone = role == ANSWERING and before.answering is None
+        if in_use is not None or not (alone or self._refusals.is_due(RECOMMENDER.name, version)):
+            return in_use
+        server = self._servers.get(role, self._server)
+        n_rows = self._wishes.full_rows[RECOMMENDER.name]
+        try:
+            return await warmed_recommender(server, version, n_rows)
+        except (InferenceError, ModelMismatch) as error:
+            self._refusals.add(RECOMMENDER.name, version, role=role, error=error)
+            if alone:
+                raise
+            return None
+
+    # -- the forecaster
+
+    async def _serve_forecaster(self) -> None:
+        before = self._forecaster.version
+        version = await self._wanted(FORECASTER, before)
+        if version != before and (not before or self._refusals.is_due(FORECASTER.name, version)):
+            await self._begin_forecaster(version)
+        self._refusals.keep(FORECASTER.name, {version} - {self._forecaster.version})
+
+    async def _begin_forecaster(self, version: str) -> None:
+        n_rows = self._wishes.full_rows[FORECASTER.name]
+        try:
+            await warm_forecaster(self._server, version, n_rows)
+        except (InferenceError, ModelMismatch) as error:
+            self._refusals.add(FORECASTER.name, version, role=ANSWERING, error=error)
+            if not self._forecaster.version:
+                raise
+            return
         self._forecaster.version = version
         log.info("forecaster_ready", version=version)
 
-    async def _warm_up(self, spec: ModelSpec, version: str, full: Tensors) -> None:
-        """Ask for one row, which must be answered, then for as many as a full request has.
+    # -- both
 
-        The second is what a burst begins with, and takes longest the first time. Where it is not
-        answered, smaller ones still are.
-        """
-        one = {name: tensor[:1] for name, tensor in full.items()}
-        await self._server.infer(spec, version, one)
-        try:
-            await self._server.infer(spec, version, full)
-        except InferenceError as error:
-            log.warning("full_request_not_answered", model=spec.name, reason=str(error))
+    async def _wanted(self, spec: ModelSpec, in_use: str) -> str:
+        """Return the version to answer: pinned, or decided, or the one in use, or the newest."""
+        rollout = self._wishes.rollout(spec)
+        decided = self._wishes.pinned.get(spec.name) or (rollout.version if rollout else in_use)
+        if decided:
+            return decided
+        await self._server.check([spec])
+        return await self._server.newest_version(spec)
+
+    def _show(self) -> None:
+        """Tell the versions in use, and those refused."""
+        told = self._telemetry.model_version
+        told.clear()
+        for role, version in self._proposer.lineup.versions().items():
+            told.labels(RECOMMENDER.name, role, version).set(1)
+        if self._forecaster.version:
+            told.labels(FORECASTER.name, ANSWERING, self._forecaster.version).set(1)
+        for model, version in self._refusals.all():
+            told.labels(model, "refused", version).set(1)
 
     async def _take_back(self) -> None:
         """Forget versions that are no longer served.
 
         A server that does not answer takes none away: it may come back with the same ones.
         """
-        vocabulary, forecaster = self._proposer.vocabulary, self._forecaster.version
+        lineup, forecaster = self._proposer.lineup, self._forecaster.version
+        was_ready = self.ready
         try:
-            if vocabulary and not await self._server.is_ready(RECOMMENDER, vocabulary.version):
-                self._proposer.vocabulary = None
+            gone = [
+                each
+                for each in lineup.vocabularies()
+                if not await self._server.is_ready(RECOMMENDER, each.version)
+            ]
+            if gone:
+                self._proposer.lineup = self._proposer.lineup.without(gone)
             if forecaster and not await self._server.is_ready(FORECASTER, forecaster):
                 self._forecaster.version = ""
         except InferenceError as error:
             self._away = str(error)
             return
         self._away = ""
-        if not self.ready:
+        if gone or (was_ready and not self.ready):
             log.warning(
                 "versions_gone",
-                recommender=vocabulary is not None and self._proposer.vocabulary is None,
+                recommender=[each.version for each in gone],
                 forecaster=forecaster != self._forecaster.version,
             )
-
-    async def _version(self, spec: ModelSpec) -> str:
-        return self._versions.get(spec.name) or await self._server.newest_version(spec)

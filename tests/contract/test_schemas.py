@@ -148,7 +148,13 @@ def test_table_of_events_names_every_type_and_what_it_causes() -> None:
 
 
 @pytest.mark.parametrize(
-    "topic", [topics.RECOMMENDATIONS, topics.STOCK_ALERTS, topics.PRODUCT_STATE]
+    "topic",
+    [
+        topics.RECOMMENDATIONS,
+        topics.STOCK_ALERTS,
+        topics.PRODUCT_STATE,
+        topics.MODEL_ROLLOUTS,
+    ],
 )
 def test_every_field_of_an_output_is_described(topic: topics.TopicSpec) -> None:
     section = README.split(f"### `{topic.name}`\n", 1)[1].split("\n### ", 1)[0].split("\n## ", 1)[0]

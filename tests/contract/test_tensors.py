@@ -40,6 +40,7 @@ def test_the_specifications_are_what_workers_and_servers_were_told() -> None:
     assert tensors == {
         "recommender": [
             ("items", "INT64", (50,)),
+            ("kinds", "INT64", (50,)),
             ("candidates", "INT64", (64,)),
             ("scores", "FP32", (64,)),
         ],
@@ -54,7 +55,7 @@ def test_the_specifications_are_what_workers_and_servers_were_told() -> None:
 
 @pytest.mark.parametrize("spec", MODELS, ids=lambda spec: spec.name)
 def test_the_configuration_says_what_the_specification_says(spec: ModelSpec) -> None:
-    config = parsed(config_of(spec))
+    config = parsed(config_of(spec, ("1",)))
 
     for wanted, got in (
         *zip(spec.inputs, config.input, strict=True),
@@ -71,12 +72,14 @@ def test_the_configuration_says_what_the_specification_says(spec: ModelSpec) -> 
 
 @pytest.mark.parametrize("spec", MODELS, ids=lambda spec: spec.name)
 def test_the_batcher_batches_and_the_server_does_not(spec: ModelSpec) -> None:
-    assert not parsed(config_of(spec)).HasField("dynamic_batching")
+    assert not parsed(config_of(spec, ("1",))).HasField("dynamic_batching")
 
 
 @pytest.mark.parametrize("spec", MODELS, ids=lambda spec: spec.name)
-def test_two_versions_stay_loaded_while_workers_switch(spec: ModelSpec) -> None:
-    assert parsed(config_of(spec)).version_policy.latest.num_versions == 2
+def test_the_configuration_names_the_versions_to_serve(spec: ModelSpec) -> None:
+    config = parsed(config_of(spec, ("3", "12")))
+
+    assert list(config.version_policy.specific.versions) == [3, 12]
 
 
 def test_a_version_carries_its_code_and_imports_nothing_of_ours(tiny_repository: Path) -> None:

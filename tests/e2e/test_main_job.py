@@ -11,8 +11,8 @@ import jsonschema
 import pytest
 
 from stream.domain.events import Item
+from stream.domain.history import history_of
 from stream.domain.products import on_hand
-from stream.domain.sessions import product_history
 from stream.local.local_broker import LocalBroker
 from stream.topics import (
     EVENTS,
@@ -144,7 +144,7 @@ def test_history_is_folded_and_not_answered(store: Store, worker: Worker) -> Non
     [session] = [each for (_, visitor), each in store.sessions().items() if visitor == "eve"]
 
     assert unanswered == [sent.place for sent in past]
-    assert product_history(session) == ["p0", "p1", "p2", "p3"]
+    assert history_of(session).products == ["p0", "p1", "p2", "p3"]
 
 
 def test_past_orders_become_demand(store: Store, worker: Worker) -> None:

@@ -7,14 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from stream.topics import PRODUCTS_CHANGELOG, SESSIONS_CHANGELOG
-from tests.harness.events import N_PARTITIONS
 from tests.harness.judging import losses
 from tests.harness.load import send_over
 from tests.harness.store import Store
 from tests.harness.trade import opening, trade
 from tests.harness.waiting import until
-from tests.harness.worker import Worker
+from tests.harness.worker import Worker, shared_out
 
 pytestmark = [pytest.mark.broker, pytest.mark.triton, pytest.mark.slow]
 
@@ -38,19 +36,3 @@ def test_a_worker_that_joins_and_leaves_under_load_loses_nothing(
 
     assert code == 0
     assert losses(store, sent) == []
-
-
-def shared_out(first: Worker, second: Worker) -> bool:
-    """Whether each partition is with one worker, visitors' and products' topics alike."""
-    return all(
-        sorted([*partitions(first, changelog), *partitions(second, changelog)])
-        == list(range(N_PARTITIONS))
-        and partitions(second, changelog)
-        for changelog in (SESSIONS_CHANGELOG.name, PRODUCTS_CHANGELOG.name)
-    )
-
-
-def partitions(worker: Worker, changelog: str) -> list[int]:
-    """Return the partitions whose state *worker* recovered last."""
-    recovered = [e for e in worker.logged("state_recovered") if e["changelog"] == changelog]
-    return list(recovered[-1]["partitions"]) if recovered else []

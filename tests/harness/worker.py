@@ -17,7 +17,9 @@ from typing import Any, Self
 from prometheus_client.parser import text_string_to_metric_families
 
 from stream.local.children import Child, free_port
+from stream.topics import PRODUCTS_CHANGELOG, SESSIONS_CHANGELOG
 from tests.harness.brokers import VARIABLE
+from tests.harness.events import N_PARTITIONS
 from tests.harness.waiting import until
 
 COMMAND = (sys.executable, "-m", "stream", "worker")
@@ -157,3 +159,19 @@ class Worker:
 
     def _ready_or_ended(self) -> bool:
         return not self.child.alive or self.ready()
+
+
+def shared_out(first: Worker, second: Worker) -> bool:
+    """Whether each partition is with one worker, visitors' and products' topics alike."""
+    return all(
+        sorted([*partitions(first, changelog), *partitions(second, changelog)])
+        == list(range(N_PARTITIONS))
+        and partitions(second, changelog)
+        for changelog in (SESSIONS_CHANGELOG.name, PRODUCTS_CHANGELOG.name)
+    )
+
+
+def partitions(worker: Worker, changelog: str) -> list[int]:
+    """Return the partitions whose state *worker* recovered last."""
+    recovered = [e for e in worker.logged("state_recovered") if e["changelog"] == changelog]
+    return list(recovered[-1]["partitions"]) if recovered else []

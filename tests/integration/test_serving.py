@@ -9,8 +9,12 @@ from stream.adapters.triton import TritonModels
 from stream.local.triton import EmbeddedTriton
 from stream.model_specs import MODELS
 from stream.pipeline.forecasts import Forecaster
+from stream.pipeline.lineup import ANSWERING
 from stream.pipeline.proposals import Proposer
-from stream.pipeline.serving import Serving
+from stream.pipeline.rollouts import Rollouts
+from stream.pipeline.serving import Serving, Wishes
+from stream.repository import ModelRepository
+from stream.telemetry import Telemetry
 from tests.integration.triton_fixtures import MODEL_NAMES, make_models
 
 pytestmark = [pytest.mark.triton, pytest.mark.slow]
@@ -23,7 +27,8 @@ async def redeploy(models: TritonModels, repository: Path) -> None:
     """Put version 2 in the place of version 1, on a server that goes on."""
     for spec in MODELS:
         (repository / spec.name / "1").rename(repository / spec.name / "2")
-        await models._connected.load_model(spec.name)
+        ModelRepository(repository).serve(spec.name, ["2"])
+        await models.control.load(spec.name)
 
 
 async def test_redeployed_version_is_taken_up_when_the_old_one_is_gone(
@@ -35,7 +40,16 @@ async def test_redeployed_version_is_taken_up_when_the_old_one_is_gone(
     models = make_models(server.grpc)
     await models.start()
     proposer, forecaster = Proposer(models), Forecaster(models)
-    serving = Serving(models, proposer, forecaster, versions={}, full_rows=FULL_ROWS, retry_s=0.2)
+    rollouts = Rollouts(Telemetry(), are_read=lambda: True)
+    serving = Serving(
+        {ANSWERING: models},
+        proposer,
+        forecaster,
+        wishes=Wishes(rollouts, pinned={}, full_rows=FULL_ROWS),
+        telemetry=Telemetry(),
+        retry_s=0.2,
+        again_s=1.0,
+    )
     await serving.until_ready()
 
     await redeploy(models, repository)
@@ -47,5 +61,4 @@ async def test_redeployed_version_is_taken_up_when_the_old_one_is_gone(
     server.stop()
     assert not ready_with_the_old
     assert forecaster.version == "2"
-    assert proposer.vocabulary is not None
-    assert proposer.vocabulary.version == "2"
+    assert proposer.lineup.versions() == {"answering": "2"}

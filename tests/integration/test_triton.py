@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import pytest_asyncio
-from numpy.typing import NDArray
 
 from stream.adapters.triton import TritonModels
 from stream.errors import InferenceRejected, InferenceUnavailable, LocalPartMissing, ModelMismatch
@@ -20,7 +19,6 @@ from stream.local.triton import SHARED_MEMORY, EmbeddedTriton
 from stream.model_specs import (
     FORECASTER,
     HISTORY_DAYS,
-    MAX_ITEMS,
     MODELS,
     N_CANDIDATES,
     RECOMMENDER,
@@ -30,15 +28,16 @@ from stream.model_specs import (
 )
 from stream.ports import Tensors
 from tests.harness.waiting import until
-from tests.integration.triton_fixtures import MODEL_NAMES, N_PRODUCTS, make_demand, make_models
+from tests.integration.triton_fixtures import (
+    MODEL_NAMES,
+    N_PRODUCTS,
+    inputs_of,
+    make_demand,
+    make_items,
+    make_models,
+)
 
 pytestmark = pytest.mark.triton
-
-
-def make_items(*last: int) -> NDArray[np.int64]:
-    items = np.zeros((len(last), MAX_ITEMS), np.int64)
-    items[:, -1] = last
-    return items
 
 
 async def test_models_written_by_us_fit_our_specifications(models: TritonModels) -> None:
@@ -57,7 +56,7 @@ async def test_a_model_with_other_tensors_is_refused_with_expected_and_got(
 
 
 async def test_candidates_are_products_best_first_and_never_padding(models: TritonModels) -> None:
-    answer = await models.infer(RECOMMENDER, "1", {"items": make_items(3, 4, 0)})
+    answer = await models.infer(RECOMMENDER, "1", inputs_of(make_items(3, 4, 0)))
 
     assert answer["candidates"].shape == (3, N_CANDIDATES)
     assert answer["candidates"].min() >= 1
@@ -67,8 +66,8 @@ async def test_candidates_are_products_best_first_and_never_padding(models: Trit
 
 
 async def test_rows_are_answered_alike_alone_and_together(models: TritonModels) -> None:
-    alone = await models.infer(RECOMMENDER, "1", {"items": make_items(7)})
-    together = await models.infer(RECOMMENDER, "1", {"items": make_items(1, 7)})
+    alone = await models.infer(RECOMMENDER, "1", inputs_of(make_items(7)))
+    together = await models.infer(RECOMMENDER, "1", inputs_of(make_items(1, 7)))
 
     np.testing.assert_allclose(alone["scores"][0], together["scores"][1], rtol=1e-4, atol=1e-5)
 
@@ -78,7 +77,7 @@ async def test_what_was_trained_is_what_answers(models: TritonModels) -> None:
     index = {product_id: i for i, product_id in enumerate(product_ids, start=1)}
     walk = np.array([[index[f"p{place}"] for place in range(10, 60)]], np.int64)
 
-    answer = await models.infer(RECOMMENDER, "1", {"items": walk})
+    answer = await models.infer(RECOMMENDER, "1", inputs_of(walk))
 
     best = [product_ids[i - 1] for i in answer["candidates"][0, :10].tolist()]
     assert "p60" in best
@@ -112,8 +111,8 @@ async def test_forecasts_never_fall_along_either_axis(models: TritonModels) -> N
 
 @pytest.mark.parametrize("poison", [N_PRODUCTS + 1, -1, 2**62])
 async def test_a_poisoned_row_refuses_its_request_only(models: TritonModels, poison: int) -> None:
-    poisoned = models.infer(RECOMMENDER, "1", {"items": make_items(1, poison)})
-    good = models.infer(RECOMMENDER, "1", {"items": make_items(1, 2)})
+    poisoned = models.infer(RECOMMENDER, "1", inputs_of(make_items(1, poison)))
+    good = models.infer(RECOMMENDER, "1", inputs_of(make_items(1, 2)))
 
     outcomes = await asyncio.gather(poisoned, good, return_exceptions=True)
 
@@ -145,7 +144,7 @@ async def test_a_version_that_is_not_there_is_unavailable(triton: str) -> None:
     await models.start()
 
     with pytest.raises(InferenceUnavailable, match="version 9"):
-        await models.infer(RECOMMENDER, "9", {"items": make_items(1)})
+        await models.infer(RECOMMENDER, "9", inputs_of(make_items(1)))
 
     await models.stop()
 
@@ -160,7 +159,7 @@ async def test_stopping_ends_calls_and_leaves_no_task(triton: str) -> None:
     models = make_models(triton)
     await models.start()
     calls = [
-        asyncio.create_task(models.infer(RECOMMENDER, "1", {"items": make_items(*[1] * 256)}))
+        asyncio.create_task(models.infer(RECOMMENDER, "1", inputs_of(make_items(*[1] * 256))))
         for _ in range(8)
     ]
     await asyncio.sleep(0)
@@ -249,7 +248,7 @@ async def test_a_killed_server_is_noticed_within_a_second_and_found_again(
     began = time.monotonic()
     for _ in range(2):
         with pytest.raises(InferenceUnavailable):
-            await models.infer(RECOMMENDER, "1", {"items": make_items(1)})
+            await models.infer(RECOMMENDER, "1", inputs_of(make_items(1)))
     took_s = time.monotonic() - began
 
     assert took_s < 1.0
@@ -258,7 +257,7 @@ async def test_a_killed_server_is_noticed_within_a_second_and_found_again(
     # Without names: in explicit mode a new server serves nothing until it is told to.
     mortal.start()
     await answering_again(models)
-    answer = await models.infer(RECOMMENDER, "1", {"items": make_items(1)})
+    answer = await models.infer(RECOMMENDER, "1", inputs_of(make_items(1)))
 
     assert is_available(models)
     assert answer["candidates"].shape == (1, N_CANDIDATES)
@@ -268,7 +267,7 @@ async def test_a_killed_server_is_noticed_within_a_second_and_found_again(
 async def test_calls_in_flight_end_when_the_server_dies(
     mortal: EmbeddedTriton, client_of_mortal: TritonModels
 ) -> None:
-    rows = {"items": make_items(*[1] * 256)}
+    rows = inputs_of(make_items(*[1] * 256))
     calls = [asyncio.create_task(client_of_mortal.infer(RECOMMENDER, "1", rows)) for _ in range(64)]
     await asyncio.wait(calls, return_when=asyncio.FIRST_COMPLETED)
 
@@ -286,7 +285,7 @@ async def test_no_call_waits_out_its_deadline_at_a_server_that_froze(
     models = make_models(mortal.grpc, timeout_s=2.0)
     await models.start()
     await models.check(MODELS)
-    rows = {"items": make_items(*[1] * 256)}
+    rows = inputs_of(make_items(*[1] * 256))
 
     os.kill(mortal.child.pid, signal.SIGSTOP)
     began = time.monotonic()

@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 
 from stream.adapters.breaker import Breaker
 from stream.adapters.triton import Patience, TritonModels
+from stream.domain.trail import Kind
 from stream.local.triton import EmbeddedTriton
-from stream.model_specs import MODELS
+from stream.model_specs import MAX_ITEMS, MODELS
 from stream.models.acts import History
+from stream.ports import Tensors
 
 N_PRODUCTS = 80
 MODEL_NAMES = tuple(spec.name for spec in MODELS)
@@ -36,6 +38,18 @@ def make_demand(n_products: int = N_PRODUCTS, n_days: int = 140) -> NDArray[np.f
     draw = np.random.default_rng(7)
     means = draw.uniform(0.2, 8, n_products)
     return draw.poisson(means[:, None], (n_products, n_days)).astype(np.float32)
+
+
+def make_items(*last: int) -> NDArray[np.int64]:
+    """Return sessions of one product each."""
+    items = np.zeros((len(last), MAX_ITEMS), np.int64)
+    items[:, -1] = last
+    return items
+
+
+def inputs_of(items: NDArray[np.int64]) -> Tensors:
+    """Return *items* as they are asked about: viewed."""
+    return {"items": items, "kinds": np.where(items > 0, int(Kind.VIEW), 0)}
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ from stream.adapters.triton import Patience, TritonModels
 from stream.bench.faults.interposer import Interposer
 from stream.errors import InferenceUnavailable
 from stream.model_specs import MODELS, RECOMMENDER
-from tests.integration.test_triton import make_items
+from tests.integration.triton_fixtures import inputs_of, make_items
 
 pytestmark = [pytest.mark.triton, pytest.mark.slow]
 
@@ -39,7 +39,7 @@ async def infer(address: str) -> NDArray[Any]:
     await models.start()
     try:
         await models.check(MODELS)
-        answer = await models.infer(RECOMMENDER, "1", {"items": make_items(3, 4, 0)})
+        answer = await models.infer(RECOMMENDER, "1", inputs_of(make_items(3, 4, 0)))
     finally:
         await models.stop()
     return answer[RECOMMENDER.outputs[0].name]

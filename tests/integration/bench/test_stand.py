@@ -17,6 +17,8 @@ from stream.bench.loading import Visits, load
 from stream.bench.measuring import Bench, stamped_by_broker
 from stream.bench.scene import Scene, requests_by_rows
 from stream.bench.stand import standing
+from stream.domain.history import History
+from stream.domain.trail import Kind
 from stream.errors import PartDied
 from stream.kafka.administration import create_topics
 from stream.pipeline.scoring import Vocabulary, encode_sessions
@@ -58,7 +60,8 @@ def test_pipeline_and_direct_load_say_the_same_of_the_same_rows(here: Scene) -> 
 
 
 def test_direct_load_asks_for_each_row_in_requests_of_the_given_sizes(here: Scene) -> None:
-    histories = [here.products[place : place + 5] for place in range(40)]
+    spans = [here.products[place : place + 5] for place in range(40)]
+    histories = [History(products, [Kind.VIEW] * 5) for products in spans]
     rows = encode_sessions(histories, here.vocabulary)
     url, sizes = here.settings.triton_url, [1, 7, 2, 30]
     before = requests_by_rows(url)
@@ -81,8 +84,8 @@ def test_all_of_a_load_is_in_the_books_with_its_answers_and_a_death_is_reported(
         sent = stand.load(events_per_s=300, seconds=2)
         stand.wait()
         stand.audit()
-        stand.load(events_per_s=50, seconds=0.2)
         stand.child.kill()
+        stand.load(events_per_s=50, seconds=0.2)
         with pytest.raises(PartDied, match="ended with code"):
             stand.wait()
 

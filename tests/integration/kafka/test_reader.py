@@ -38,7 +38,7 @@ async def test_all_partitions_are_known_when_it_is_ready(
     topic = new_topic(3)
     await producer.publish([OutRecord(topic, n % 2, b"%d" % n, b"v") for n in range(5_000)])
     shelf = Shelf()
-    reader = TopicReader([bootstrap], topic, shelf.apply)
+    reader = TopicReader([bootstrap], {topic: shelf.apply})
 
     await reader.start()
     await reader.wait_ready(20)
@@ -54,7 +54,7 @@ async def test_it_follows_what_is_appended_later(
 ) -> None:
     topic = new_topic(1)
     shelf = Shelf()
-    reader = TopicReader([bootstrap], topic, shelf.apply)
+    reader = TopicReader([bootstrap], {topic: shelf.apply})
     await reader.start()
     await reader.wait_ready(20)
 
@@ -62,6 +62,22 @@ async def test_it_follows_what_is_appended_later(
     await asyncio.wait_for(shelf.changed.wait(), 20)
 
     assert shelf.values == {b"k": b"late"}
+    await reader.stop()
+
+
+async def test_several_topics_are_all_known_and_each_has_its_own_listener(
+    bootstrap: str, producer: BulkProducer, new_topic: Callable[[int], str]
+) -> None:
+    one, other, empty = new_topic(2), new_topic(1), new_topic(1)
+    await producer.publish([OutRecord(one, n % 2, b"%d" % n, b"v") for n in range(3_000)])
+    await producer.publish([OutRecord(other, 0, b"k", b"v")])
+    shelves = {topic: Shelf() for topic in (one, other, empty)}
+    reader = TopicReader([bootstrap], {topic: shelves[topic].apply for topic in shelves})
+
+    await reader.start()
+    await reader.wait_ready(20)
+
+    assert [len(shelf.values) for shelf in shelves.values()] == [3_000, 1, 0]
     await reader.stop()
 
 
@@ -73,7 +89,7 @@ async def test_exception_of_the_listener_ends_it_and_is_told(
 
     topic = new_topic(1)
     await producer.publish([OutRecord(topic, 0, b"k", b"v")])
-    reader = TopicReader([bootstrap], topic, refuse)
+    reader = TopicReader([bootstrap], {topic: refuse})
     await reader.start()
 
     with pytest.raises(LookupError, match="no shelf for it"):
@@ -85,7 +101,7 @@ async def test_exception_of_the_listener_ends_it_and_is_told(
 
 
 async def test_without_a_broker_it_waits_and_stops_cleanly() -> None:
-    reader = TopicReader(["127.0.0.1:1"], "any.topic", Shelf().apply, retry_s=0.01)
+    reader = TopicReader(["127.0.0.1:1"], {"any.topic": Shelf().apply}, retry_s=0.01)
     await reader.start()
 
     with pytest.raises(TimeoutError):
@@ -102,7 +118,7 @@ async def test_it_goes_on_after_the_broker_went_away_and_came_back(tmp_path: Pat
     mortal.start()
     await publish(mortal.bootstrap, [b"first"])
     shelf = Shelf()
-    reader = TopicReader([mortal.bootstrap], TOPIC, shelf.apply, retry_s=0.05)
+    reader = TopicReader([mortal.bootstrap], {TOPIC: shelf.apply}, retry_s=0.05)
     await reader.start()
     await reader.wait_ready(20)
     shelf.changed.clear()
@@ -134,7 +150,7 @@ async def test_header_name_that_is_no_text_hides_no_record(
     await publish_with_damaged_header(bootstrap, topic, [b"a", b"bad", b"c"])
     await producer.publish([OutRecord(topic, 0, b"k", b"next batch")])
     seen: list[bytes | None] = []
-    reader = TopicReader([bootstrap], topic, lambda rs: seen.extend(r.value for r in rs))
+    reader = TopicReader([bootstrap], {topic: lambda rs: seen.extend(r.value for r in rs)})
 
     await reader.start()
     await reader.wait_ready(20)

@@ -66,7 +66,7 @@ class Server:
         return [
             model
             for model in (RECOMMENDER, FORECASTER)
-            if value("stream_breaker_open", {"model": model})
+            if value("stream_breaker_open", {"model": model, "purpose": "answers"})
         ]
 
 

@@ -30,7 +30,10 @@ def make_answer(n_rows: int = 2, n_candidates: int = N_CANDIDATES) -> dict[str, 
 
 
 def make_metadata(spec: ModelSpec, *, items: int = MAX_ITEMS) -> Any:
-    inputs = [SimpleNamespace(name="items", datatype="INT64", shape=[-1, items])]
+    inputs = [
+        SimpleNamespace(name=name, datatype="INT64", shape=[-1, length])
+        for name, length in (("items", items), ("kinds", MAX_ITEMS))
+    ]
     outputs = [
         SimpleNamespace(name=tensor.name, datatype=tensor.datatype, shape=[-1, *tensor.shape])
         for tensor in spec.outputs
@@ -39,10 +42,13 @@ def make_metadata(spec: ModelSpec, *, items: int = MAX_ITEMS) -> Any:
 
 
 def test_rows_that_fit_are_encoded() -> None:
-    tensors, n_rows = to_inputs(RECOMMENDER, {"items": np.ones((3, MAX_ITEMS), np.int64)})
+    rows = np.ones((3, MAX_ITEMS), np.int64)
+
+    tensors, n_rows = to_inputs(RECOMMENDER, {"items": rows, "kinds": rows})
 
     assert n_rows == 3
-    assert tensors[0].shape() == [3, MAX_ITEMS]
+    assert [tensor.name() for tensor in tensors] == ["items", "kinds"]
+    assert [tensor.shape() for tensor in tensors] == [[3, MAX_ITEMS]] * 2
 
 
 @pytest.mark.parametrize(
@@ -56,7 +62,7 @@ def test_rows_that_fit_are_encoded() -> None:
 )
 def test_rows_that_do_not_fit_are_rejected_saying_what_came(items: NDArray[Any], got: str) -> None:
     with pytest.raises(InferenceRejected, match=rf"recommender\.items: expected .*{got}"):
-        to_inputs(RECOMMENDER, {"items": items})
+        to_inputs(RECOMMENDER, {"items": items, "kinds": items})
 
 
 def test_an_answer_that_fits_is_returned() -> None:
@@ -91,7 +97,7 @@ def test_a_model_with_another_length_is_named_with_expected_and_got() -> None:
 
     with pytest.raises(
         ModelMismatch,
-        match=r"recommender.inputs: expected items INT64\[-1, 50\], got items INT64\[-1, 20\]",
+        match=r"recommender.inputs: expected items INT64\[-1, 50\], .*got items INT64\[-1, 20\]",
     ):
         check_model(RECOMMENDER, metadata, SimpleNamespace(max_batch_size=256))
 

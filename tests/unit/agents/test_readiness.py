@@ -39,7 +39,7 @@ async def worker(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[WorkerApp]:
     monkeypatch.setattr(worker_module, "recover_all", recovered)
     app = create_app(Settings(inference="none", metrics_port=0))
     app.loop = asyncio.get_running_loop()
-    app.parts = replace(app.parts, shelf_reader=Shelf(), serving=Models())  # type: ignore[arg-type]
+    app.parts = replace(app.parts, bulletin=Shelf(), serving=Models())  # type: ignore[arg-type]
     monkeypatch.setattr(app._lookout, "look", recovered)
     yield app
     consumer_of(app)._thread.thread_loop.close()
@@ -59,7 +59,7 @@ async def test_each_of_what_is_missing_keeps_a_worker_from_being_ready(worker: W
     nothing_yet = reasons(worker)
     await assign(worker, TP0)
     recovered = reasons(worker)
-    worker.parts.shelf_reader.ready = True  # type: ignore[misc]
+    worker.parts.bulletin.ready = True  # type: ignore[misc]
     with_the_shelf = reasons(worker)
     worker.parts.serving.reason = ""  # type: ignore[union-attr]
 
@@ -116,5 +116,5 @@ async def test_worker_whose_recovery_fails_is_not_ready(
 
 
 async def all_but_partitions(worker: WorkerApp) -> None:
-    worker.parts.shelf_reader.ready = True  # type: ignore[misc]
+    worker.parts.bulletin.ready = True  # type: ignore[misc]
     worker.parts.serving.reason = ""  # type: ignore[union-attr]

@@ -72,7 +72,7 @@ async def worker(clock: Clock) -> AsyncIterator[WorkerApp]:
     """A worker that is assigned one partition of ten records, of which it committed five."""
     app = create_app(Settings(inference="none", metrics_port=0))
     app.loop = asyncio.get_running_loop()
-    app.parts = replace(app.parts, shelf_reader=Reader())  # type: ignore[arg-type]
+    app.parts = replace(app.parts, bulletin=Reader())  # type: ignore[arg-type]
     app.crash = nothing
     app.recovered = True
     app._watchdog, app._commits = Watchdog(60, clock=clock), Watchdog(60, clock=clock)
@@ -105,7 +105,7 @@ async def revoked(tp: TP) -> int:
 
 async def test_dead_reader_of_the_shelf_ends_the_worker(worker: WorkerApp) -> None:
     reader = Reader(LookupError("no shelf"))
-    worker.parts = replace(worker.parts, shelf_reader=reader)  # type: ignore[arg-type]
+    worker.parts = replace(worker.parts, bulletin=reader)  # type: ignore[arg-type]
 
     await worker.inspect()
 

@@ -24,6 +24,7 @@ from stream.domain.events import (
     RecommendationClicked,
     RecommendationShown,
 )
+from stream.domain.history import history_of
 from stream.domain.sessions import (
     MAX_ITEMS,
     Session,
@@ -34,7 +35,6 @@ from stream.domain.sessions import (
     has_applied,
     is_answered,
     is_resend,
-    product_history,
 )
 from stream.state.sessions import dump, load
 from tests.unit.builders import (
@@ -159,7 +159,7 @@ def test_late_event_takes_its_place() -> None:
         ]
     )
 
-    assert product_history(session) == ["first", "late comes"]
+    assert history_of(session).products == ["first", "late comes"]
     assert session.updated_at_ms == 30
 
 
@@ -168,7 +168,7 @@ def test_only_the_latest_interactions_are_kept() -> None:
         [(make_view(i, product_id=f"p{i}"), clicks_at(i)) for i in range(MAX_ITEMS + 7)]
     )
 
-    assert product_history(session) == [f"p{i}" for i in range(7, MAX_ITEMS + 7)]
+    assert history_of(session).products == [f"p{i}" for i in range(7, MAX_ITEMS + 7)]
 
 
 def test_event_older_than_all_that_is_kept_leaves_no_interaction() -> None:
@@ -275,7 +275,7 @@ def test_clicked_recommendation_is_an_interaction() -> None:
         event_id="e", occurred_at_ms=9, visitor_id="ann", recommendation_id="r", product_id="milk"
     )
 
-    assert product_history(advance(Session(), event, clicks_at(0))) == ["milk"]
+    assert history_of(advance(Session(), event, clicks_at(0))).products == ["milk"]
 
 
 def test_run_of_acts_on_one_product_is_read_once() -> None:
@@ -288,7 +288,7 @@ def test_run_of_acts_on_one_product_is_read_once() -> None:
         ]
     )
 
-    assert product_history(session) == ["milk", "bread", "milk"]
+    assert history_of(session).products == ["milk", "bread", "milk"]
 
 
 def test_basket_holds_what_was_added_and_not_removed() -> None:
@@ -332,7 +332,7 @@ def test_checkout_says_what_is_in_the_basket() -> None:
     session = advance(Session(), make_order(kind=CheckoutStarted, products=["milk"]), orders_at(0))
 
     assert basket(session) == {"milk"}
-    assert product_history(session) == []
+    assert history_of(session).products == []
 
 
 def test_cancelled_order_still_counts_as_bought() -> None:

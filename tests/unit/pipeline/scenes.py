@@ -21,6 +21,7 @@ from stream.pipeline.answers import Answers, RecommendationBatcher
 from stream.pipeline.event_clock import EventClock
 from stream.pipeline.forecasts import Forecaster
 from stream.pipeline.intake import Limits, Reader
+from stream.pipeline.lineup import Lineup
 from stream.pipeline.proposals import Proposer
 from stream.pipeline.recommend import RecommendPipeline
 from stream.pipeline.scoring import Vocabulary
@@ -51,7 +52,7 @@ class RecommendScene:
         self.telemetry, self.failures = Telemetry(), list[BaseException]()
         self.shelf = Shelf(self.telemetry)
         self.proposer = Proposer(self.model)
-        self.proposer.vocabulary = Vocabulary.of("7", PRODUCTS)
+        self.proposer.lineup = Lineup(Vocabulary.of("7", PRODUCTS))
         reader = Reader(self.telemetry, Limits(10_000, 1_000, 60_000, N_PARTITIONS))
         answers = Answers(
             self.proposer,

@@ -326,7 +326,7 @@ async def test_candidates_that_are_not_in_the_vocabulary_degrade_and_it_is_read_
     assert [(answer.degraded, answer.strategy) for answer in pipeline.answers()] == [
         (True, "trending")
     ]
-    assert pipeline.proposer.vocabulary is None
+    assert pipeline.proposer.lineup.answering is None
 
 
 async def test_batch_of_a_partition_that_is_not_ours_is_left_alone(pipeline: Pipeline) -> None:

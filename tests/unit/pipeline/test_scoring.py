@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stream.domain.history import History
+from stream.domain.trail import Kind
 from stream.errors import InferenceRejected, InferenceUnavailable
 from stream.model_specs import MAX_ITEMS, PADDING_ID, RECOMMENDER
 from stream.pipeline.scoring import Vocabulary, encode_sessions, infer_rows
@@ -16,25 +18,41 @@ from tests.unit.pipeline.fakes import Model
 VOCABULARY = Vocabulary.of("3", ["milk", "bread", "eggs"])
 
 
+def viewed(*products: str) -> History:
+    return History(products, [Kind.VIEW] * len(products))
+
+
 def test_history_is_padded_on_the_left() -> None:
-    rows = encode_sessions([["bread", "milk"]], VOCABULARY)
+    tensors = encode_sessions([History(["bread", "milk"], [Kind.PURCHASE, Kind.ADD])], VOCABULARY)
 
-    assert rows.shape == (1, MAX_ITEMS)
-    assert rows.dtype == np.int64
-    assert rows[0, -2:].tolist() == [2, 1]
-    assert set(rows[0, :-2].tolist()) == {PADDING_ID}
+    assert [*tensors] == [spec.name for spec in RECOMMENDER.inputs]
+    for tensor in tensors.values():
+        assert tensor.shape == (1, MAX_ITEMS)
+        assert tensor.dtype == np.int64
+        assert set(tensor[0, :-2].tolist()) == {PADDING_ID}
+    assert tensors["items"][0, -2:].tolist() == [2, 1]
+    assert tensors["kinds"][0, -2:].tolist() == [Kind.PURCHASE, Kind.ADD]
 
 
-def test_unknown_products_leave_no_gap() -> None:
-    rows = encode_sessions([["bread", "soap", "milk"]], VOCABULARY)
+def test_unknown_products_leave_no_gap_and_kinds_stay_with_theirs() -> None:
+    acts = History(["bread", "soap", "milk"], [Kind.PURCHASE, Kind.VIEW, Kind.ADD])
 
-    assert rows[0, -3:].tolist() == [PADDING_ID, 2, 1]
+    tensors = encode_sessions([acts], VOCABULARY)
+
+    assert tensors["items"][0, -3:].tolist() == [PADDING_ID, 2, 1]
+    assert tensors["kinds"][0, -3:].tolist() == [0, Kind.PURCHASE, Kind.ADD]
 
 
 def test_only_the_newest_items_are_read() -> None:
-    rows = encode_sessions([["eggs"] + ["milk"] * MAX_ITEMS], VOCABULARY)
+    tensors = encode_sessions([viewed("eggs", *["milk"] * MAX_ITEMS)], VOCABULARY)
 
-    assert set(rows[0].tolist()) == {1}
+    assert set(tensors["items"][0].tolist()) == {1}
+
+
+def test_a_visitor_of_unknown_products_is_all_padding() -> None:
+    tensors = encode_sessions([viewed("soap"), viewed("milk")], VOCABULARY)
+
+    assert not any(tensor[0].any() for tensor in tensors.values())
 
 
 def test_an_empty_batch_is_refused() -> None:

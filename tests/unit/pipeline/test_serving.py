@@ -4,16 +4,37 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import pytest
 import pytest_asyncio
 
+from stream.codec import encode
+from stream.domain.rollouts import Rollout, Trial
 from stream.errors import InferenceError, InferenceRejected, InferenceUnavailable
 from stream.model_specs import ModelSpec
 from stream.pipeline.forecasts import Forecaster
+from stream.pipeline.lineup import ANSWERING
 from stream.pipeline.proposals import Proposer
-from stream.pipeline.serving import Serving
+from stream.pipeline.rollouts import Rollouts
+from stream.pipeline.serving import Serving, Wishes
 from stream.ports import Tensors
+from stream.telemetry import Telemetry
+from tests.unit.builders import Record
 from tests.unit.pipeline.fakes import Model, settled
+from tests.unit.pipeline.scenes import PRODUCTS
+
+
+def no_numbers(answer: Tensors) -> Tensors:
+    """What a model answers whose weights are no numbers."""
+    return {
+        name: np.full_like(tensor, np.nan) if tensor.dtype == np.float32 else tensor
+        for name, tensor in answer.items()
+    }
+
+
+def foreign(answer: Tensors) -> Tensors:
+    """What a model answers that has another vocabulary."""
+    return {**answer, "candidates": answer["candidates"] + 1}
 
 
 class Server(Model):
@@ -27,6 +48,9 @@ class Server(Model):
         self.most_rows = 1_000
         self.n_rows: list[tuple[str, int]] = []
         self.resting: list[str] = []
+        self.beside: set[str] = set()
+        self.broken: set[str] = set()
+        self.breaking = no_numbers
 
     async def infer(self, spec: ModelSpec, version: str, inputs: Tensors) -> Tensors:
         n_rows = len(next(iter(inputs.values())))
@@ -35,9 +59,10 @@ class Server(Model):
             raise InferenceUnavailable("too many at once")
         if self.failures:
             raise self.failures.pop()
-        if version != self.served:
+        if version not in {self.served, *self.beside}:
             raise InferenceUnavailable(f"version {version} is not found")
-        return await super().infer(spec, version, inputs)
+        answer = await super().infer(spec, version, inputs)
+        return self.breaking(answer) if version in self.broken else answer
 
     async def check(self, specs: Sequence[ModelSpec]) -> None:
         """Every model fits, if it can be loaded."""
@@ -45,10 +70,10 @@ class Server(Model):
             raise InferenceUnavailable(f"{self.missing} cannot be loaded")
 
     async def newest_version(self, spec: ModelSpec) -> str:
-        return self.asked()
+        return max([self.asked(), *self.beside], key=int)
 
     async def is_ready(self, spec: ModelSpec, version: str) -> bool:
-        return version == self.asked()
+        return version in {self.asked(), *self.beside}
 
     def held_back(self) -> Sequence[str]:
         return self.resting
@@ -59,9 +84,9 @@ class Server(Model):
         return self.served
 
     async def vocabulary(self, version: str) -> tuple[str, ...]:
-        if version != self.served:
+        if version not in {self.served, *self.beside}:
             raise InferenceUnavailable(f"version {version} is not found")
-        return ("milk", "bread")
+        return PRODUCTS
 
 
 @dataclass
@@ -70,21 +95,37 @@ class Served:
 
     server: Server
     versions: dict[str, str] = field(default_factory=dict)
+    again_s: float = 0.0
+    are_read: bool = True
+    telemetry: Telemetry = field(default_factory=Telemetry)
 
     def __post_init__(self) -> None:
         self.proposer, self.forecaster = Proposer(self.server), Forecaster(self.server)
+        self.rollouts = Rollouts(self.telemetry, are_read=lambda: self.are_read)
         self.serving = Serving(
-            self.server,
+            {ANSWERING: self.server},
             self.proposer,
             self.forecaster,
-            versions=self.versions,
-            full_rows={"recommender": 8, "forecaster": 4},
+            wishes=Wishes(self.rollouts, self.versions, {"recommender": 8, "forecaster": 4}),
+            telemetry=self.telemetry,
             retry_s=0.0,
+            again_s=self.again_s,
         )
 
     def in_use(self) -> tuple[str | None, str]:
-        vocabulary = self.proposer.vocabulary
+        vocabulary = self.proposer.lineup.answering
         return vocabulary.version if vocabulary else None, self.forecaster.version
+
+    def decide(self, rollout: Rollout) -> None:
+        self.rollouts.apply([Record(encode(rollout), rollout.model.encode())])
+
+    def told(self) -> set[tuple[str, str, str]]:
+        """Model, role and version of each that the metric shows."""
+        return {
+            (sample.labels["model"], sample.labels["role"], sample.labels["version"])
+            for family in self.telemetry.model_version.collect()
+            for sample in family.samples
+        }
 
 
 @pytest_asyncio.fixture
@@ -204,3 +245,190 @@ async def test_a_model_that_cannot_be_loaded_keeps_the_other_from_nothing(
 
     assert before == in_use
     assert served.in_use() == ("1", "1")
+
+
+# --- Decisions ---------------------------------------------------------------------------------
+
+
+def make_rollout(
+    version: str = "2",
+    *,
+    model: str = "recommender",
+    revision: int = 1,
+    canary: Trial | None = None,
+    shadow: str | None = None,
+) -> Rollout:
+    return Rollout(
+        model=model,
+        revision=revision,
+        version=version,
+        canary=canary,
+        shadow=shadow,
+        decided_at_ms=0,
+    )
+
+
+async def test_newer_version_that_appears_is_not_taken_before_somebody_decides(
+    followed: Served,
+) -> None:
+    followed.server.beside = {"2"}
+    await settled()
+
+    assert followed.in_use() == ("1", "1")
+
+
+async def test_decided_version_is_taken_once_it_has_answered_a_warm_up(followed: Served) -> None:
+    followed.decide(make_rollout("2"))
+    followed.decide(make_rollout("2", model="forecaster"))
+    await settled()
+    before = followed.in_use()
+
+    followed.server.beside = {"2"}
+    await settled()
+
+    assert before == ("1", "1")
+    assert followed.in_use() == ("2", "2")
+
+
+async def test_worker_that_starts_waits_for_the_decisions_and_obeys_them() -> None:
+    served = Served(Server(), are_read=False)
+    served.server.beside = {"2"}
+    following = asyncio.create_task(served.serving.follow())
+    await settled()
+    before = served.in_use()
+
+    served.decide(make_rollout("1"))
+    served.are_read = True
+    await settled()
+    following.cancel()
+
+    assert before == (None, "")
+    assert served.in_use() == ("1", "2")
+
+
+async def test_pinned_version_ignores_what_was_decided() -> None:
+    served = Served(Server(), {"recommender": "1", "forecaster": "1"})
+    served.server.beside = {"2"}
+    served.decide(make_rollout("2", canary=Trial("2", 0.5), shadow="2"))
+
+    await served.serving.until_ready()
+
+    assert served.in_use() == ("1", "1")
+    assert served.proposer.lineup.canary is None
+
+
+@pytest.mark.parametrize("model", ["recommender", "forecaster"])
+async def test_version_that_fails_its_warm_up_never_answers_and_is_told(
+    followed: Served, model: str
+) -> None:
+    followed.server.beside = followed.server.broken = {"2"}
+    followed.decide(make_rollout("2", model=model))
+    await settled()
+
+    assert followed.in_use() == ("1", "1")
+    assert (model, "refused", "2") in followed.told()
+    assert (model, "answering", "1") in followed.told()
+
+
+async def test_version_whose_candidates_are_not_in_its_vocabulary_never_answers(
+    followed: Served,
+) -> None:
+    followed.server.beside = followed.server.broken = {"2"}
+    followed.server.breaking = foreign
+    followed.decide(make_rollout("2"))
+    await settled()
+
+    assert followed.in_use() == ("1", "1")
+
+
+async def test_version_that_recovers_is_taken_and_no_longer_told_as_refused(
+    followed: Served,
+) -> None:
+    followed.server.beside = followed.server.broken = {"2"}
+    followed.decide(make_rollout("2"))
+    await settled()
+
+    followed.server.broken = set()
+    await settled()
+
+    assert followed.in_use() == ("2", "1")
+    assert followed.told() == {("recommender", "answering", "2"), ("forecaster", "answering", "1")}
+
+
+async def test_refused_version_is_tried_again_only_now_and_then() -> None:
+    served = Served(Server(), again_s=3600)
+    await served.serving.until_ready()
+    served.server.beside = served.server.broken = {"2"}
+    served.decide(make_rollout("2"))
+    served.decide(make_rollout("2", model="forecaster"))
+    await served.serving.until_ready()
+    n_asked = len(served.server.n_rows)
+
+    await served.serving.until_ready()
+
+    assert len(served.server.n_rows) == n_asked
+
+
+async def test_canary_and_shadow_come_up_beside_what_answers(followed: Served) -> None:
+    followed.server.beside = {"2", "3"}
+    followed.decide(make_rollout("1", canary=Trial("2", 0.5), shadow="3"))
+    await settled()
+
+    assert followed.proposer.lineup.versions() == {"answering": "1", "canary": "2", "shadow": "3"}
+    assert ("recommender", "canary", "2") in followed.told()
+
+
+async def test_visitors_of_a_canary_are_told_apart_before_its_version_is_there(
+    followed: Served,
+) -> None:
+    followed.decide(make_rollout("1", canary=Trial("2", 0.5)))
+    await settled()
+
+    lineup = followed.proposer.lineup
+    assert lineup.versions() == {"answering": "1"}
+    assert lineup.variant(in_canary=True) == "recommender-2-canary"
+
+
+async def test_version_in_the_canary_is_promoted_without_another_warm_up(followed: Served) -> None:
+    followed.server.beside = {"2"}
+    followed.decide(make_rollout("1", canary=Trial("2", 0.5)))
+    await settled()
+    n_asked = len(followed.server.n_rows)
+
+    followed.decide(make_rollout("2", revision=2))
+    await settled()
+
+    assert followed.proposer.lineup.versions() == {"answering": "2"}
+    assert len(followed.server.n_rows) == n_asked
+
+
+async def test_trial_whose_version_is_gone_leaves_the_answers_alone(followed: Served) -> None:
+    followed.server.beside = {"2"}
+    followed.decide(make_rollout("1", canary=Trial("2", 0.5), shadow="2"))
+    await settled()
+
+    followed.server.beside = set()
+    await settled()
+
+    assert followed.proposer.lineup.versions() == {"answering": "1"}
+    assert followed.serving.ready
+
+
+async def test_older_decision_that_is_read_again_changes_nothing(followed: Served) -> None:
+    followed.server.beside = {"2"}
+    followed.decide(make_rollout("2", revision=2))
+    followed.decide(make_rollout("1", revision=1))
+    await settled()
+
+    assert followed.in_use() == ("2", "1")
+
+
+async def test_unreadable_decision_is_counted_and_the_one_before_holds(followed: Served) -> None:
+    followed.server.beside = {"2"}
+    followed.decide(make_rollout("2"))
+    followed.rollouts.apply([Record(b"{", b"recommender"), Record(None, b"recommender")])
+    await settled()
+
+    rejected = followed.telemetry.records_rejected.labels("store.model-rollouts.v1", "InvalidEvent")
+    assert rejected._value.get() == 2
+    assert followed.in_use() == ("2", "1")

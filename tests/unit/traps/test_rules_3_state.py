@@ -11,9 +11,10 @@ from stream.app import create_app
 from stream.codec import HISTORY_HEADER, encode
 from stream.domain.applied import RECENT_IDS
 from stream.domain.demand import DAY_MS
+from stream.domain.history import history_of
 from stream.domain.product_folding import apply_level, apply_movement
 from stream.domain.products import Product, on_hand
-from stream.domain.sessions import MAX_ITEMS, Session, advance, product_history
+from stream.domain.sessions import MAX_ITEMS, Session, advance
 from stream.errors import RecoveryFailed, TopicMismatch
 from stream.kafka import topic_watch
 from stream.kafka.administration import Life
@@ -88,7 +89,7 @@ def test_rule_3_order_of_two_topics_leaves_no_trace() -> None:
 
     assert len(sessions) == 1
     many = [(make_view(n, product_id=f"p{n}"), clicks_at(n)) for n in range(MAX_ITEMS + 9)]
-    assert len(product_history(folded(many))) == MAX_ITEMS
+    assert len(history_of(folded(many)).products) == MAX_ITEMS
 
 
 def test_rule_3_order_offset_is_remembered_with_the_epoch_of_its_topic() -> None:
@@ -98,7 +99,7 @@ def test_rule_3_order_offset_is_remembered_with_the_epoch_of_its_topic() -> None
     re_created = advance(session, make_view(0), clicks_at(0, epoch=2))
 
     assert again is session
-    assert len(product_history(re_created)) == 1
+    assert len(history_of(re_created).products) == 1
     assert re_created.trail != session.trail
 
 
@@ -244,4 +245,4 @@ async def test_rule_3_stored_history_is_folded_without_an_answer() -> None:
 
     assert batch.completed
     assert scene.answers() == []
-    assert len(product_history(scene.session())) == 1
+    assert len(history_of(scene.session()).products) == 1

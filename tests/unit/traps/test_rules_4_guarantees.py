@@ -13,8 +13,8 @@ from pydantic import ValidationError
 
 from stream.app import create_app
 from stream.codec import encode
+from stream.domain.history import history_of
 from stream.domain.outputs import Cover
-from stream.domain.sessions import product_history
 from stream.errors import InferenceRejected, InferenceUnavailable, Misconfigured
 from stream.kafka.notes import Begun
 from stream.kafka.records import RecordBatch
@@ -55,7 +55,7 @@ async def test_rule_4_effectively_once_a_repeat_is_folded_once_and_recognisable(
     assert first.covers == again.covers == (Cover(EVENTS.name, 0, 0, 1),)
     assert first.recommendation_id == again.recommendation_id
     assert scene.session() == once
-    assert len(product_history(once)) == 2
+    assert len(history_of(once).products) == 2
 
 
 async def test_rule_4_bad_input_becomes_a_dead_letter_and_stops_nothing() -> None:
@@ -196,7 +196,7 @@ async def test_rule_4_shutdown_closes_clients_in_order_and_last() -> None:
 
         return SimpleNamespace(stop=stop)
 
-    names = ("settling", "shelf_reader", "producer", "models")
+    names = ("settling", "bulletin", "producer", "models")
     parts: dict[str, Any] = {name: part(name) for name in names}
     worker.parts = replace(worker.parts, batchers={"recommender": part("batcher")}, **parts)
     await worker.on_shutdown()

@@ -39,7 +39,7 @@ async def worker() -> AsyncIterator[WorkerApp]:
     app = create_app(Settings(inference="none", metrics_port=0))
     app.loop = asyncio.get_running_loop()
     shelf = SimpleNamespace(failure=None)
-    app.parts = replace(app.parts, shelf_reader=shelf)  # type: ignore[arg-type]
+    app.parts = replace(app.parts, bulletin=shelf)  # type: ignore[arg-type]
     app.crash = nothing
     yield app
     consumer_of(app)._thread.thread_loop.close()

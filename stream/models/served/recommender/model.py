@@ -10,7 +10,7 @@ import torch
 import triton_python_backend_utils as pb_utils
 from torch import Tensor
 
-from .network import SessionTransformer
+from .network import N_KINDS, SessionTransformer
 
 
 class TritonPythonModel:
@@ -36,11 +36,15 @@ class TritonPythonModel:
 
     @torch.inference_mode()
     def _answer(self, request: Any) -> Any:
-        items = torch.from_numpy(pb_utils.get_input_tensor_by_name(request, "items").as_numpy())
-        if refusal := self._refusal(items):
+        items, kinds = (
+            torch.from_numpy(pb_utils.get_input_tensor_by_name(request, name).as_numpy())
+            for name in ("items", "kinds")
+        )
+        refusal = _refusal("items", items, self.network.n_products)
+        if refusal := refusal or _refusal("kinds", kinds, N_KINDS - 1):
             error = pb_utils.TritonError(refusal, pb_utils.TritonError.INVALID_ARG)
             return pb_utils.InferenceResponse(error=error)
-        best = self.network.score(items.to(self.device)).topk(self.n_candidates, dim=1)
+        best = self._best(items.to(self.device), kinds.to(self.device))
         return pb_utils.InferenceResponse(
             [
                 pb_utils.Tensor("candidates", (best.indices + 1).cpu().numpy()),
@@ -48,18 +52,21 @@ class TritonPythonModel:
             ]
         )
 
-    def _refusal(self, items: Tensor) -> str:
-        known = (items >= 0) & (items <= self.network.n_products)
-        if bool(known.all()):
-            return ""
-        row, column = (int(axis) for axis in (~known).nonzero()[0])
-        return (
-            f"items[{row}, {column}]: expected an index from 0 to {self.network.n_products}, "
-            f"got {int(items[row, column])}"
-        )
+    def _best(self, items: Tensor, kinds: Tensor) -> Any:
+        return self.network.score(items, kinds).topk(self.n_candidates, dim=1)
 
     @torch.inference_mode()
     def _warm_up(self, config: dict[str, Any]) -> None:
         n_rows, length = int(config["max_batch_size"]), int(config["input"][0]["dims"][0])
         items = torch.ones((n_rows, length), dtype=torch.int64, device=self.device)
-        self.network.score(items).topk(self.n_candidates, dim=1)
+        self._best(items, items)
+
+
+def _refusal(name: str, tensor: Tensor, highest: int) -> str:
+    """Say which number cannot be; empty where all can."""
+    known = (tensor >= 0) & (tensor <= highest)
+    if bool(known.all()):
+        return ""
+    row, column = (int(axis) for axis in (~known).nonzero()[0])
+    got = int(tensor[row, column])
+    return f"{name}[{row}, {column}]: expected an index from 0 to {highest}, got {got}"

@@ -20,7 +20,7 @@ from torch.nn import functional
 
 _FIRST_STD = 0.02
 #: Of ``domain.trail``, 0 for padding.
-_N_KINDS = 9
+N_KINDS = 9
 #: How many of the newest items have neighbours that count, and what each is worth to the next newer.
 _N_ANCHORS = 10
 _ANCHOR_DECAY = 0.8
@@ -106,7 +106,7 @@ class SessionTransformer(nn.Module):
         self.products = nn.Embedding(n_products + 1, width, padding_idx=0)
         self.popularity = nn.Parameter(torch.zeros(n_products + 1))
         self.ages = nn.Parameter(torch.empty(length, width))
-        self.kinds = nn.Embedding(_N_KINDS, width) if reads_kinds else None
+        self.kinds = nn.Embedding(N_KINDS, width) if reads_kinds else None
         self.repeats = nn.Parameter(torch.full((length,), 2.0))
         self.repeat_gate = nn.Linear(width, 1)
         self.blocks = nn.ModuleList(Block(width, n_heads, dropout) for _ in range(n_blocks))

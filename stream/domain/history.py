@@ -1,0 +1,49 @@
+"""What the recommender reads of a session."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import compress
+from operator import ne
+from typing import NamedTuple
+
+from stream.domain.sessions import DRAWN_TO, Session
+from stream.domain.trail import Kind
+
+
+class History(NamedTuple):
+    """Products acted on, oldest first, and what was done with each; as many of the one as of the other."""
+
+    products: Sequence[str]
+    kinds: Sequence[int]
+
+
+def history_of(session: Session) -> History:
+    """Return the acts that say what a visitor is drawn to, at most ``MAX_ITEMS``.
+
+    What was looked at and bought later is bought: the look is left out. A run of acts on one product
+    (viewed, added) is its last one: it is one interest, and repeating it would push older ones out.
+    """
+    products: Sequence[str] = session.trail.products
+    kinds: Sequence[int] = session.trail.kinds
+    if not session.trail.has_only(DRAWN_TO):
+        drawn_to = [kind in DRAWN_TO for kind in kinds]
+        products, kinds = _those(products, kinds, drawn_to)
+    if Kind.PURCHASE in kinds:
+        products, kinds = _those(products, kinds, _not_bought_later(products, kinds))
+    ends = [*map(ne, products, products[1:]), True]
+    return _those(products, kinds, ends)
+
+
+def _not_bought_later(products: Sequence[str], kinds: Sequence[int]) -> list[bool]:
+    bought = set[str]()
+    kept = []
+    for product_id, kind in zip(reversed(products), reversed(kinds), strict=True):
+        kept.append(kind == Kind.PURCHASE or product_id not in bought)
+        if kind == Kind.PURCHASE:
+            bought.add(product_id)
+    return kept[::-1]
+
+
+def _those(products: Sequence[str], kinds: Sequence[int], kept: Sequence[bool]) -> History:
+    return History([*compress(products, kept)], [*compress(kinds, kept)])

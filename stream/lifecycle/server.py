@@ -1,0 +1,143 @@
+"""The versions that Triton serves: changed by the repository's policy, tried out, let go."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Collection, Mapping
+from contextlib import asynccontextmanager
+from types import TracebackType
+from typing import Self
+
+import structlog
+
+from stream.adapters.triton import Patience, TritonModels
+from stream.errors import InferenceError, ModelMismatch, NothingToDecide, VersionRefused
+from stream.model_specs import FORECASTER, MODELS, RECOMMENDER, SERVED_WITH, ModelSpec
+from stream.pipeline.warming import warm_forecaster, warmed_recommender
+from stream.repository import ModelRepository, in_order
+from stream.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+_SPECS = {spec.name: spec for spec in MODELS}
+#: Of one request, of one call, and of loading a model: nobody waits for these but a person.
+_PATIENCE = Patience(timeout_s=30, deadline_s=60, n_retries=1, load_s=600)
+#: A version that answered nothing for so long, while another did, is asked by nobody any more.
+_QUIET_S = 5.0
+_POLL_S = 0.5
+
+
+class ModelServing:
+    """Triton and the repository that it serves; a context that connects."""
+
+    def __init__(self, settings: Settings, repository: ModelRepository) -> None:
+        self.repository = repository
+        self.models = TritonModels(settings.triton_url, patience=_PATIENCE)
+        self._full_rows = {
+            RECOMMENDER.name: settings.max_rows,
+            FORECASTER.name: settings.stock_in_flight_rows,
+        }
+
+    async def __aenter__(self) -> Self:
+        await self.models.start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.models.stop()
+
+    async def ready(self, model: str) -> tuple[str, ...]:
+        """Return the versions that Triton has ready, oldest first."""
+        return await self.models.control.ready_versions(spec_of(model))
+
+    @asynccontextmanager
+    async def serving(
+        self, model: str, version: str, *, beside: Collection[str]
+    ) -> AsyncIterator[None]:
+        """Serve *version* beside others, tried out; put all back if that, or what follows, fails.
+
+        Raises:
+            VersionRefused: It cannot be loaded, or failed its warm-up.
+            InferenceUnavailable: The server does not answer.
+        """
+        await self.models.control.is_live()
+        before = {part: self.repository.served(part) for part in _parts(model)}
+        try:
+            try:
+                await self.serve(model, {*before[model], *beside, version})
+                await self._try_out(model, version)
+            except (InferenceError, ModelMismatch) as error:
+                raise VersionRefused(f"{model} version {version} is refused: {error}") from error
+            yield
+        except BaseException:
+            await self._put_back(before)
+            raise
+
+    async def serve(self, model: str, versions: Collection[str]) -> None:
+        """Serve exactly *versions* of a model; those that stay go on answering meanwhile.
+
+        Raises:
+            InferenceUnavailable: One cannot be loaded.
+        """
+        for part in _parts(model):
+            self.repository.serve(part, versions)
+            await self.models.control.load(part)
+
+    async def is_unasked(
+        self, model: str, old: Collection[str], *, answering: str, within_s: float
+    ) -> bool:
+        """Return whether, for some seconds, nobody asked for *old* while *answering* was asked.
+
+        False when that has not come about *within_s*.
+        """
+        spec, deadline = spec_of(model), time.monotonic() + within_s
+        since, first = time.monotonic(), await self.models.control.n_rows_answered(spec)
+        while time.monotonic() < deadline:
+            await asyncio.sleep(_POLL_S)
+            now = await self.models.control.n_rows_answered(spec)
+            if any(now.get(version) != first.get(version) for version in old):
+                since, first = time.monotonic(), now
+            is_quiet = time.monotonic() - since >= _QUIET_S
+            if is_quiet and now.get(answering, 0) > first.get(answering, 0):
+                return True
+        return False
+
+    async def _try_out(self, model: str, version: str) -> None:
+        n_rows = self._full_rows[model]
+        if model == RECOMMENDER.name:
+            await warmed_recommender(self.models, version, n_rows, in_full=True)
+        else:
+            await warm_forecaster(self.models, version, n_rows, in_full=True)
+
+    async def _put_back(self, before: Mapping[str, Collection[str]]) -> None:
+        for part, versions in before.items():
+            self.repository.serve(part, versions)
+            try:
+                await self.models.control.load(part)
+            except InferenceError as error:
+                log.warning("not_put_back_on_the_server", model=part, reason=str(error))
+
+
+def spec_of(model: str) -> ModelSpec:
+    """Return the specification of a model that has versions of its own.
+
+    Raises:
+        NothingToDecide: There is no such model.
+    """
+    if model not in SERVED_WITH:
+        raise NothingToDecide(f"expected one of {', '.join(SERVED_WITH)}, got {model!r}")
+    return _SPECS[model]
+
+
+def newest(versions: Collection[str]) -> str | None:
+    """Return the newest of *versions*."""
+    return in_order(versions)[-1] if versions else None
+
+
+def _parts(model: str) -> list[str]:
+    return [spec.name for spec in SERVED_WITH[model]]

@@ -1,0 +1,113 @@
+"""The model repository on disk: which versions are there, and which of them Triton is to serve.
+
+A model's ``config.pbtxt`` names the versions to serve; Triton reads it when the model is loaded
+again, brings the new ones up beside the others and lets go of those no longer named. The versions
+that stay are not touched: 2.51 answered every request for one meanwhile.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from google.protobuf import text_format
+from tritonclient.grpc import model_config_pb2
+
+from stream.errors import Misconfigured
+
+CONFIG = "config.pbtxt"
+REPORT = "report.json"
+
+
+class ModelRepository:
+    """Reads and writes one folder, where each model has a folder and each version one in that."""
+
+    def __init__(self, folder: Path) -> None:
+        """Raise Misconfigured if there is no such folder."""
+        if not folder.is_dir():
+            raise Misconfigured(f"{folder}: expected a folder of models, got none")
+        self._folder = folder
+
+    def versions(self, model: str) -> tuple[str, ...]:
+        """Return the versions that are on disk, oldest first."""
+        return versions_in(self._folder / model)
+
+    def report(self, model: str, version: str) -> dict[str, Any]:
+        """Return what training measured of a version; nothing where it left no report."""
+        try:
+            text = (self._folder / model / version / REPORT).read_text("utf-8")
+            report = json.loads(text)
+        except (OSError, ValueError):
+            return {}
+        return report if isinstance(report, dict) else {}
+
+    def served(self, model: str) -> tuple[str, ...]:
+        """Return the versions on disk that Triton serves once it has loaded the model.
+
+        Raises:
+            Misconfigured: The model has no configuration, or one that cannot be read.
+        """
+        return served_in(self._folder / model)
+
+    def serve(self, model: str, versions: Collection[str]) -> None:
+        """Name *versions* as those to be served, for the next time that the model is loaded.
+
+        Raises:
+            Misconfigured: The model has no configuration, or one that cannot be read.
+        """
+        path = self._folder / model / CONFIG
+        config = _read(path)
+        config.version_policy.Clear()
+        config.version_policy.specific.versions.extend(sorted(map(int, versions)))
+        replace_text(path, text_format.MessageToString(config))
+
+
+def versions_in(model: Path) -> tuple[str, ...]:
+    """Return the versions in the folder of a model, oldest first."""
+    found = [path.name for path in model.glob("*") if path.name.isdigit() and path.is_dir()]
+    return in_order(found)
+
+
+def served_in(model: Path) -> tuple[str, ...]:
+    """Return which of the versions in the folder of a model its configuration names.
+
+    Raises:
+        Misconfigured: There is no configuration, or it cannot be read.
+    """
+    policy, present = _read(model / CONFIG).version_policy, versions_in(model)
+    match policy.WhichOneof("policy_choice"):
+        case "all":
+            return present
+        case "specific":
+            named = set(map(str, policy.specific.versions))
+            return tuple(version for version in present if version in named)
+        case _:
+            # Triton's own choice where nothing is said: the newest one.
+            return present[-max(1, policy.latest.num_versions) :]
+
+
+def in_order(versions: Iterable[str]) -> tuple[str, ...]:
+    """Return *versions* by their number, each once."""
+    return tuple(sorted(set(versions), key=int))
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Write *text* so that whoever reads *path* finds the old text or the new, never a part."""
+    partial = path.with_name(f".{path.name}-{uuid4().hex[:8]}")
+    partial.write_text(text, "utf-8")
+    partial.replace(path)
+
+
+def policy_of(versions: Sequence[str]) -> str:
+    """Return the line of a configuration that names *versions*."""
+    return f"version_policy {{ specific {{ versions: [ {', '.join(versions)} ] }} }}"
+
+
+def _read(path: Path) -> Any:
+    try:
+        return text_format.Parse(path.read_text("utf-8"), model_config_pb2.ModelConfig())
+    except (OSError, text_format.ParseError) as error:
+        raise Misconfigured(f"{path}: expected the configuration of a model: {error}") from error
