@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from stream.domain import rollouts
 from stream.domain.rollouts import Rollout, Trial
-from stream.errors import NothingToDecide
+from stream.errors import InferenceError, NothingToDecide
 from stream.lifecycle.decisions import Decisions
 from stream.lifecycle.server import ModelServing, newest, spec_of
 from stream.model_specs import RECOMMENDER
@@ -86,13 +86,20 @@ class Change:
         self._refuse_impossible(wish)
         before = await self._before()
         after = self._after(before, wish)
+        await self._decide(before, after, wish)
+        self._say(f"Decided, revision {after.revision}: {described(after)}.")
+        self._say("Each worker takes it once it has read it and warmed it up, in one step.")
+        await self._let_go(after)
+
+    async def _decide(self, before: Rollout | None, after: Rollout, wish: Wish) -> None:
+        """Publish *after*, once what it brings is served; ending a trial brings nothing."""
+        if isinstance(wish, Rollback) and before is not None and after.version == before.version:
+            await self._decisions.publish(after, after=before)
+            return
         brought = wish.version if isinstance(wish, Promotion) else after.version
         self._say(f"{self._model}: version {brought} is loaded and tried out …")
         async with self._serving.serving(self._model, brought, beside=after.versions):
             await self._decisions.publish(after, after=before)
-        self._say(f"Decided, revision {after.revision}: {described(after)}.")
-        self._say("Each worker takes it once it has read it and warmed it up, in one step.")
-        await self._let_go(after)
 
     def _after(self, before: Rollout | None, wish: Wish) -> Rollout:
         if before is None and isinstance(wish, Promotion) and not wish.is_trial:
@@ -140,14 +147,17 @@ class Change:
             return
         named = ", ".join(sorted(old, key=int))
         self._say(f"Version {named} stays loaded until nobody asks for it …")
-        unasked = await self._serving.is_unasked(
-            model, old, answering=after.version, within_s=self._wait_s
-        )
-        if not unasked or await self._decisions.of(model) != after:
-            self._say(f"Version {named} is left loaded: it may still be asked for.")
-            return
-        await self._serving.serve(model, after.versions)
-        self._say(f"Version {named} is unloaded; it stays on disk.")
+        try:
+            unasked = await self._serving.is_unasked(
+                model, old, answering=after.version, within_s=self._wait_s
+            )
+            if unasked and await self._decisions.of(model) == after:
+                await self._serving.serve(model, after.versions)
+                self._say(f"Version {named} is unloaded; it stays on disk.")
+                return
+        except InferenceError as error:
+            self._say(f"Triton does not say: {error}")
+        self._say(f"Version {named} is left loaded: it may still be asked for.")
 
 
 def described(rollout: Rollout) -> str:
