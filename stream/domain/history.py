@@ -27,8 +27,12 @@ def history_of(session: Session) -> History:
     products: Sequence[str] = session.trail.products
     kinds: Sequence[int] = session.trail.kinds
     if not session.trail.has_only(DRAWN_TO):
-        drawn_to = [kind in DRAWN_TO for kind in kinds]
-        products, kinds = _those(products, kinds, drawn_to)
+        products, kinds = _those(products, kinds, [kind in DRAWN_TO for kind in kinds])
+    return read(products, kinds)
+
+
+def read(products: Sequence[str], kinds: Sequence[int]) -> History:
+    """Return of acts in columns, oldest first, those that the model reads, as ``history_of`` has it."""
     if Kind.PURCHASE in kinds:
         products, kinds = _those(products, kinds, _not_bought_later(products, kinds))
     ends = [*map(ne, products, products[1:]), True]

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from stream.domain.trail import Kind
 
 Row = NDArray[np.int64]
+#: A place behind every other.
+NEVER = np.iinfo(np.int64).max
 
 
 class Acts(NamedTuple):
@@ -34,6 +36,23 @@ class Acts(NamedTuple):
     def newest(self, n_acts: int) -> Acts:
         """Return the latest *n_acts*."""
         return Acts(*(column[-n_acts:] for column in self))
+
+    def bought_at(self) -> Row:
+        """Return, for each look at a product, the place where it was bought next, else a large one."""
+        bought: dict[int, int] = {}
+        found = np.full(len(self.items), NEVER, dtype=np.int64)
+        acts = zip(self.items.tolist(), self.kinds.tolist(), strict=True)
+        for place, (item, kind) in reversed([*enumerate(acts)]):
+            if kind == Kind.PURCHASE:
+                bought[item] = place
+            else:
+                found[place] = bought.get(item, NEVER)
+        return found
+
+    def as_read(self) -> Acts:
+        """Return them without looks at what was bought later, as ``domain.history`` has it."""
+        kept = self.bought_at() == NEVER
+        return Acts(*(column[kept] for column in self))
 
     @property
     def begins(self) -> Row:

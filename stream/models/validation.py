@@ -63,7 +63,7 @@ def padded(rows: Sequence[Acts]) -> Tensor:
     """Return items and kinds of the newest acts, ``int64[column, row, MAX_ITEMS]``."""
     whole = np.zeros((2, len(rows), MAX_ITEMS), dtype=np.int64)
     for at, row in enumerate(rows):
-        newest = row.newest(MAX_ITEMS)
+        newest = row.as_read().newest(MAX_ITEMS)
         whole[:, at, MAX_ITEMS - len(newest.items) :] = newest.items, newest.kinds
     return torch.from_numpy(whole)
 

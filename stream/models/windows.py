@@ -11,7 +11,7 @@ from torch import Tensor
 
 from stream.domain.trail import Kind
 from stream.model_specs import MAX_ITEMS, PADDING_ID
-from stream.models.acts import Acts, Row
+from stream.models.acts import NEVER, Acts, Row
 
 #: Products of what came next that a step is asked for, at most.
 N_TARGETS = 8
@@ -43,6 +43,8 @@ class Windows:
     A step is from what was done by a moment to what was done at the next: after an order the model
     is asked for the next one, not for the line that happens to stand next in it. Where a window ends
     with an order, that one is still being put together: after each of its lines the others are asked.
+    A look at what is bought within the window is left out, as it is when the model is asked: the last
+    visit of a window is read with its looks, the visits before without those that they ended in.
     Histories longer than the network reads are cut at other places each epoch.
     """
 
@@ -54,6 +56,10 @@ class Windows:
         self._items = np.concatenate([_NONE, *(row.items for row in rows)])
         self._kinds = np.concatenate([_NONE, *(row.kinds for row in rows)])
         starts = self._ends - lengths
+        bought = [
+            _moved(row.bought_at(), at) for row, at in zip(rows, starts.tolist(), strict=True)
+        ]
+        self._bought_at = np.concatenate([_NONE, *bought])
         begins = [row.begins + start for row, start in zip(rows, starts.tolist(), strict=True)]
         self._moments = np.concatenate([_NONE, *begins, [len(self._items)]])
         self.n_steps = len(self._moments) - 1 - len(rows)
@@ -83,7 +89,10 @@ class Windows:
 
     def _batch(self, starts: Row, ends: Row, draw: np.random.Generator) -> Batch:
         places = ends[:, None] + np.arange(-int((ends - starts).max()), 0)
-        inside = places >= starts[:, None]
+        inside = (places >= starts[:, None]) & (self._bought_at[places] >= ends[:, None])
+        # What is left out goes to the left, where the padding is.
+        order = np.argsort(inside, axis=1, kind="stable")
+        places, inside = (np.take_along_axis(each, order, axis=1) for each in (places, inside))
         places = np.maximum(places, 0)
         moment = np.searchsorted(self._moments, places, side="right")
         ends_moment = self._moments[moment]
@@ -116,6 +125,10 @@ class Windows:
         found = self._items[np.minimum(at, len(self._items) - 1)]
         found[number >= n_there[..., None]] = PADDING_ID
         return torch.from_numpy(found)
+
+
+def _moved(places: Row, by: int) -> Row:
+    return np.where(places == NEVER, NEVER, places + by)
 
 
 def _batches(starts: Row, ends: Row, draw: np.random.Generator) -> Iterator[Row]:

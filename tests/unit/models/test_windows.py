@@ -63,6 +63,26 @@ def test_what_is_in_a_basket_yet_is_not_read_as_bought() -> None:
     assert set(kinds[1:]) <= {Kind.VIEW, Kind.ADD}
 
 
+def test_a_look_at_what_is_bought_within_the_window_is_left_out() -> None:
+    acts = Acts(
+        np.array([1, 2, 1, 3]),
+        np.array([1, 2, 3, 4]),
+        np.array([Kind.VIEW, Kind.VIEW, Kind.PURCHASE, Kind.VIEW]),
+    )
+
+    assert sorted(steps_of(Windows([acts]))) == [([2], [1]), ([2, 1], [3])]
+
+
+def test_a_look_is_read_while_what_follows_it_is_not_bought_yet() -> None:
+    draw = np.random.default_rng(3)
+    looks = draw.integers(1, 30, 200)
+    acts = Acts(np.append(looks, looks), np.arange(400), np.repeat([Kind.VIEW, Kind.PURCHASE], 200))
+
+    steps = steps_of(Windows([acts]))
+
+    assert any(before[-3:] == looks[97:100].tolist() for before, _ in steps)
+
+
 def test_of_a_large_order_some_are_asked_for_and_others_next_time() -> None:
     orders = make_acts([1], [*range(2, 40)], [99], kind=Kind.PURCHASE)
 
