@@ -16,6 +16,7 @@ from stream.evaluation.cli import app as evaluate_app
 from stream.lifecycle.cli import app as models_app
 from stream.reporting.cli import report as report_command
 from stream.settings import load
+from stream.training.cli import app as train_app
 
 app = typer.Typer(
     help="Store events in; recommendations and stock alerts out, while they still matter.",
@@ -29,6 +30,7 @@ app.add_typer(topics_app, name="topics")
 app.add_typer(dead_letters_app, name="dead-letters")
 app.add_typer(bench_app, name="bench")
 app.add_typer(evaluate_app, name="evaluate")
+app.add_typer(train_app, name="train")
 app.add_typer(models_app, name="models")
 app.add_typer(schemas_app, name="schemas")
 app.command("report")(report_command)

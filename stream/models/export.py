@@ -14,7 +14,7 @@ import torch
 from stream.model_specs import FORECASTER, RECOMMENDER, VOCABULARY, ModelSpec, TensorSpec
 from stream.models.forecaster import TrainedForecaster
 from stream.models.recommender import TrainedRecommender
-from stream.repository import CONFIG, policy_of, replace_text, served_in
+from stream.repository import CONFIG, REPORT, policy_of, replace_text, served_in
 
 SERVED = Path(__file__).parent / "served"
 #: Processes of the Python backend a model, and torch threads in each.
@@ -23,16 +23,28 @@ SERVED = Path(__file__).parent / "served"
 #: was lost in the noise. With cores to spare it may pay.
 _N_INSTANCES: Mapping[str, int] = {RECOMMENDER.name: 1, VOCABULARY.name: 1, FORECASTER.name: 1}
 _N_THREADS = 1
+_NOTHING: Mapping[str, object] = {}
 
 
-def export_recommender(trained: TrainedRecommender, repository: Path, version: int) -> None:
-    """Write the recommender and its vocabulary under one version number."""
+def export_recommender(
+    trained: TrainedRecommender,
+    repository: Path,
+    version: int,
+    *,
+    about: Mapping[str, object] = _NOTHING,
+) -> None:
+    """Write the recommender and its vocabulary under one version number.
+
+    Args:
+        about: Stands in its report, behind what it measured.
+    """
     product_ids = json.dumps(list(trained.product_ids))
 
     def fill(folder: Path) -> None:
         _store_network(trained.network, trained.settings, folder)
         (folder / "vocabulary.json").write_text(product_ids, "utf-8")
-        (folder / "report.json").write_text(json.dumps(dict(trained.metrics), indent=2), "utf-8")
+        report = json.dumps({**trained.metrics, **about}, indent=2)
+        (folder / REPORT).write_text(report, "utf-8")
 
     def fill_vocabulary(folder: Path) -> None:
         (folder / "vocabulary.json").write_text(product_ids, "utf-8")
@@ -41,12 +53,19 @@ def export_recommender(trained: TrainedRecommender, repository: Path, version: i
     _write_version(RECOMMENDER, repository, version, fill)
 
 
-def export_forecaster(trained: TrainedForecaster, repository: Path, version: int) -> None:
-    """Write the forecaster."""
+def export_forecaster(
+    trained: TrainedForecaster,
+    repository: Path,
+    version: int,
+    *,
+    about: Mapping[str, object] = _NOTHING,
+) -> None:
+    """Write the forecaster; *about* as of the recommender."""
 
     def fill(folder: Path) -> None:
         _store_network(trained.network, trained.settings, folder)
-        (folder / "report.json").write_text(json.dumps(dict(trained.metrics), indent=2), "utf-8")
+        report = json.dumps({**trained.metrics, **about}, indent=2)
+        (folder / REPORT).write_text(report, "utf-8")
 
     _write_version(FORECASTER, repository, version, fill)
 

@@ -58,6 +58,7 @@ def train_recommender(
     max_products: int = 12_000,
     budget: Budget = _BUDGET,
     seed: int = 1,
+    checkpoint: Path | None = None,
     progress: Progress = silent,
 ) -> TrainedRecommender:
     """Return a recommender of the products that were acted on at least *min_count* times.
@@ -67,6 +68,7 @@ def train_recommender(
     Args:
         histories: What visitors did, one each; only what happened before the time that the model
             is to answer for.
+        checkpoint: As of ``fit_recommender``.
 
     Raises:
         ValueError: Fewer products than candidates to propose, or nobody came back to a second one.
@@ -80,6 +82,7 @@ def train_recommender(
         held,
         budget=budget,
         seed=seed,
+        checkpoint=checkpoint,
         progress=progress,
     )
 

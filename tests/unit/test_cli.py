@@ -32,6 +32,7 @@ def test_help_names_every_command(
         "config",
         "topics",
         "dead-letters",
+        "train",
         "models",
         "demo",
         "bench",

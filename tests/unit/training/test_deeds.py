@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from stream.domain.trail import Kind
+from stream.errors import Misconfigured
+from stream.training.deeds import DAY_MS, MAX_DAYS, Deeds, in_time
+
+MONDAY_MS = 4 * DAY_MS
+
+
+def make_deeds(*acts: tuple[str, str, int, Kind, int]) -> Deeds:
+    visitors, products, *numbers = zip(*acts, strict=True)
+    at_ms, kinds, quantities = (np.array(column, dtype=np.int64) for column in numbers)
+    return in_time(
+        Deeds(np.array(visitors, object), np.array(products, object), at_ms, kinds, quantities)
+    )
+
+
+def sold(product_id: str, day: int, units: int = 1) -> tuple[str, str, int, Kind, int]:
+    return ("ann", product_id, MONDAY_MS + day * DAY_MS + 5, Kind.PURCHASE, units)
+
+
+def test_a_history_is_what_one_visitor_did_in_order_of_time() -> None:
+    deeds = make_deeds(
+        ("bob", "jam", 5, Kind.VIEW, 1),
+        ("ann", "milk", 9, Kind.PURCHASE, 1),
+        ("ann", "bread", 3, Kind.ADD, 1),
+    )
+
+    assert deeds.histories() == [
+        (["bread", "milk"], [3, 9], [Kind.ADD, Kind.PURCHASE]),
+        (["jam"], [5], [Kind.VIEW]),
+    ]
+
+
+def test_what_was_done_at_once_stays_in_its_order() -> None:
+    deeds = make_deeds(*[("ann", product, 5, Kind.PURCHASE, 1) for product in "zyx"])
+
+    assert deeds.histories()[0].product_ids == ["z", "y", "x"]
+
+
+def test_demand_is_units_a_day_and_unknown_before_the_first_sale() -> None:
+    deeds = make_deeds(
+        sold("milk", 0, 2), sold("milk", 0), sold("milk", 2, 5), sold("jam", 1), sold("jam", 2),
+        ("ann", "jam", MONDAY_MS, Kind.VIEW, 1),
+    )  # fmt: skip
+
+    demand, first_weekday = deeds.demand(2)
+
+    assert demand.tolist() == [[-1, 1, 1], [3, 0, 5]]
+    assert first_weekday == 0
+
+
+def test_what_sold_too_seldom_is_left_out() -> None:
+    deeds = make_deeds(sold("milk", 0), sold("milk", 1), sold("jam", 1))
+
+    assert deeds.demand(2)[0].shape == (1, 2)
+    with pytest.raises(Misconfigured, match=r"sold 3 times, got 2 products, sold up to 2 times"):
+        deeds.demand(3)
+
+
+def test_one_sale_in_another_age_does_not_make_demand_endless() -> None:
+    deeds = make_deeds(
+        ("ann", "milk", 0, Kind.PURCHASE, 1), sold("milk", 20_000), sold("milk", 20_001)
+    )
+
+    demand, _ = deeds.demand(1)
+
+    assert demand.shape[1] <= MAX_DAYS
+    assert demand.tolist() == [[1, 1]]
+
+
+def test_other_data_has_another_hash() -> None:
+    deeds = [make_deeds(sold("milk", 0)), make_deeds(sold("milk", 1)), make_deeds(sold("jam", 0))]
+
+    assert len({each.sha256 for each in deeds}) == 3
+    assert make_deeds(sold("milk", 0)).sha256 == deeds[0].sha256
