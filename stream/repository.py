@@ -17,6 +17,7 @@ from google.protobuf import text_format
 from tritonclient.grpc import model_config_pb2
 
 from stream.errors import Misconfigured
+from stream.model_specs import ModelSpec
 
 CONFIG = "config.pbtxt"
 REPORT = "report.json"
@@ -87,6 +88,17 @@ def served_in(model: Path) -> tuple[str, ...]:
         case _:
             # Triton's own choice where nothing is said: the newest one.
             return present[-max(1, policy.latest.num_versions) :]
+
+
+def fits(model: Path, spec: ModelSpec) -> bool:
+    """Return whether the model in a folder is configured with the tensors of *spec*.
+
+    Raises:
+        Misconfigured: There is no configuration, or it cannot be read.
+    """
+    config = _read(model / CONFIG)
+    named = [(tensor.name, tuple(tensor.dims)) for tensor in (*config.input, *config.output)]
+    return named == [(tensor.name, tensor.shape) for tensor in (*spec.inputs, *spec.outputs)]
 
 
 def in_order(versions: Iterable[str]) -> tuple[str, ...]:

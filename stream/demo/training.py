@@ -10,6 +10,8 @@ from stream.demo.household_orders import read_descriptions, read_purchases
 from stream.demo.narration import Narrator
 from stream.demo.replay import PAST_FROM, REPLAYED_FROM, training_data
 from stream.demo.story import SEED, Data
+from stream.model_specs import MODELS
+from stream.repository import fits
 
 #: Keeps the models for later runs, and the logs of a run that failed.
 FOLDER = Path("var/demo")
@@ -25,9 +27,9 @@ def read_data(narrator: Narrator) -> Data:
 
 
 def models_in(folder: Path, narrator: Narrator, data: Callable[[], Data]) -> Path:
-    """Return the model repository in *folder*, trained on *data* where there is none yet."""
+    """Return the model repository in *folder*, trained on *data* where there is none that fits."""
     repository = folder / "models"
-    if repository.exists():
+    if repository.exists() and all(fits(repository / spec.name, spec) for spec in MODELS):
         return repository
     from stream.models.acts import History  # noqa: PLC0415 - torch, not needed again
     from stream.models.train import train_all  # noqa: PLC0415

@@ -17,6 +17,9 @@ from stream.models.progress import Progress, silent
 from stream.models.recommender import TrainedRecommender, fit_recommender, vocabulary_of
 from stream.models.validation import Held, padded
 
+#: More than the trainer holds back by itself: where it may take minutes, less is left to chance.
+_N_ASKED = 10_000
+
 
 class Ours:
     """Scores products of its vocabulary by the served network; others come last."""
@@ -88,4 +91,4 @@ class _Vocabulary:
             known = [answer for answer in self._to_model[answers].tolist() if answer]
             acts = self.translated(history)
             pairs += [(acts, answer) for answer in known]
-        return Held.of(pairs)
+        return Held.of(pairs, _N_ASKED)

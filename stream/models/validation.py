@@ -17,6 +17,7 @@ from stream.models.served.recommender.network import SessionTransformer
 _N_HELD_VISITORS = 2_000
 #: Moments of a visitor, and never more than a share of them.
 _N_HELD, _HELD_SHARE = 8, 0.25
+#: After each epoch: enough to tell better from worse, and few beside what an epoch takes.
 _N_ASKED = 3_000
 _ROWS = 256
 _N_BEST = 10
@@ -38,9 +39,9 @@ class Held:
     answers: Tensor
 
     @classmethod
-    def of(cls, questions: Sequence[tuple[Acts, int]]) -> Held:
+    def of(cls, questions: Sequence[tuple[Acts, int]], at_most: int = _N_ASKED) -> Held:
         """Return acts and what came after them as tensors; a sample where there are many."""
-        asked = np.random.default_rng(0).permutation(len(questions))[:_N_ASKED].tolist()
+        asked = np.random.default_rng(0).permutation(len(questions))[:at_most].tolist()
         answers = [questions[at][1] for at in asked]
         histories = padded([questions[at][0] for at in asked])
         return cls(histories, torch.tensor(answers, dtype=torch.int64))

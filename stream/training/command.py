@@ -19,7 +19,7 @@ from stream.models.fitting import Budget
 from stream.models.forecaster import train_forecaster
 from stream.models.progress import Progress
 from stream.models.recommender import train_recommender
-from stream.repository import versions_in
+from stream.repository import fits, versions_in
 from stream.training.deeds import Deeds
 
 #: As a shell has it for a process that Ctrl-C ended.
@@ -106,7 +106,12 @@ def run_train_forecaster(wanted: Wanted, deeds: Deeds) -> int:
 def _run(spec: ModelSpec, wanted: Wanted, make: Make) -> None:
     console = Console(highlight=False)
     narrator = Narrator(console, headless=not console.is_terminal)
-    there = versions_in(wanted.repository / spec.name)
+    model = wanted.repository / spec.name
+    there = versions_in(model)
+    if there and not fits(model, spec):
+        raise Misconfigured(
+            f"{model}: its versions have other tensors; choose another --repository"
+        )
     version = 1 + max(map(int, there), default=0)
     try:
         with narrator.step(spec.name, f"Training {spec.name} {version}") as update:
@@ -115,8 +120,7 @@ def _run(spec: ModelSpec, wanted: Wanted, make: Make) -> None:
         raise Misconfigured(f"{wanted.source}: {error}") from error
     for name, value in metrics.items():
         console.print(f"  {name}: {value:.4g}")
-    folder = wanted.repository / spec.name / str(version)
-    console.print(f"{folder}: report.json says what it was made of.", soft_wrap=True)
+    console.print(f"{model / str(version)}: report.json says what it was made of.", soft_wrap=True)
     if there:
         console.print(
             f"It answers nobody yet: storestream models promote {spec.name} {version} "

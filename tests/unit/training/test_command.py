@@ -97,3 +97,14 @@ def test_too_little_to_learn_from_is_said(tmp_path: Path) -> None:
     for model in ("recommender", "forecaster"):
         with pytest.raises(Misconfigured, match="expected"):
             train(model, path, tmp_path / "models")
+
+
+def test_a_repository_of_other_models_is_left_as_it_is(walks: Path, tmp_path: Path) -> None:
+    model = tmp_path / "models" / "recommender"
+    (model / "1").mkdir(parents=True)
+    (model / "config.pbtxt").write_text('name: "recommender"\n')
+
+    with pytest.raises(Misconfigured, match="its versions have other tensors"):
+        train("recommender", walks, tmp_path / "models")
+
+    assert sorted(path.name for path in model.iterdir()) == ["1", "config.pbtxt"]
