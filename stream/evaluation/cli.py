@@ -35,6 +35,9 @@ def recommender(
     ] = None,
     seed: Annotated[int, typer.Option(help="Of the training.")] = 1,
     minutes: Annotated[float, typer.Option(min=0.05, max=600, help="Of training.")] = 55,
+    ablations: Annotated[
+        bool, typer.Option("--ablations", help="Ours without each of its parts, too.")
+    ] = False,
 ) -> None:
     """Rank every product for what visitors acted on next, beside popularity and a session kNN."""
     from stream.evaluation.recommender import DEMO, run_evaluate_recommender
@@ -43,5 +46,5 @@ def recommender(
     fitting = Protocol.BY_TIME if dataset == DEMO else Protocol.LEAVE_ONE_OUT
     if protocol not in (None, fitting):
         raise typer.BadParameter(f"{dataset} has {fitting.value} only", param_hint="--protocol")
-    asked = Asked(dataset, fitting.value, seed, minutes)
+    asked = Asked(dataset, fitting.value, seed, minutes, ablations)
     raise typer.Exit(run_evaluate_recommender(asked, report=report))

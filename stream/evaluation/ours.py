@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -14,8 +14,40 @@ from stream.evaluation.ranks import Scores
 from stream.models.acts import Acts, merged
 from stream.models.fitting import Budget
 from stream.models.progress import Progress, silent
-from stream.models.recommender import TrainedRecommender, fit_recommender, vocabulary_of
+from stream.models.recommender import (
+    NETWORK,
+    TrainedRecommender,
+    fit_recommender,
+    vocabulary_of,
+)
 from stream.models.validation import Held, padded
+
+
+@dataclass(frozen=True, slots=True)
+class Without:
+    """Ours without one of its parts, to see what that is worth.
+
+    Attributes:
+        network_settings: Instead of ours.
+        moments: Whether what was done at once is learnt as if it were done one after the other.
+    """
+
+    name: str = ""
+    network_settings: Mapping[str, float] = field(default_factory=dict)
+    moments: bool = False
+
+    def prepared(self, acts: Acts) -> Acts:
+        """Return *acts* as they are learnt from."""
+        return acts._replace(at_ms=np.arange(len(acts.items))) if self.moments else acts
+
+
+WHOLE = Without()
+ABLATIONS = (
+    Without("without kinds", {"reads_kinds": False}),
+    Without("without neighbours", {"n_neighbours": 0}),
+    Without("line by line", moments=True),
+    Without("line by line, without kinds", {"reads_kinds": False}, moments=True),
+)
 
 #: More than the trainer holds back by itself: where it may take minutes, less is left to chance.
 _N_ASKED = 10_000
@@ -26,7 +58,8 @@ class Ours:
 
     name = "storestream"
 
-    def __init__(self, trained: TrainedRecommender, histories: Histories) -> None:
+    def __init__(self, trained: TrainedRecommender, histories: Histories, name: str = name) -> None:
+        self.name = name
         self.trained = trained
         self._vocabulary = _Vocabulary(trained.product_ids, histories)
 
@@ -47,7 +80,7 @@ def learn_ours(
     min_count: int,
     budget: Budget,
     seed: int,
-    checkpoint: Path | None = None,
+    without: Without = WHOLE,
     progress: Progress = silent,
 ) -> Ours:
     """Return the recommender that learnt and validated on *split*.
@@ -60,14 +93,14 @@ def learn_ours(
     vocabulary = _Vocabulary(product_ids, histories)
     trained = fit_recommender(
         product_ids,
-        list(map(vocabulary.translated, split.train)),
+        [without.prepared(vocabulary.translated(acts)) for acts in split.train],
         vocabulary.held(split.validation),
         budget=budget,
         seed=seed,
-        checkpoint=checkpoint,
+        network_settings={**NETWORK, **without.network_settings},
         progress=progress,
     )
-    return Ours(trained, histories)
+    return Ours(trained, histories, without.name or Ours.name)
 
 
 class _Vocabulary:

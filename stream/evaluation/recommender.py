@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -15,7 +16,7 @@ from stream.demo.training import read_data
 from stream.evaluation.histories import Histories, read_histories
 from stream.evaluation.leave_one_out import leave_one_out
 from stream.evaluation.neighbours import Neighbours, Reach
-from stream.evaluation.ours import Ours, learn_ours
+from stream.evaluation.ours import ABLATIONS, WHOLE, Ours, Without, learn_ours
 from stream.evaluation.popularity import Again, Popularity
 from stream.evaluation.questions import Split
 from stream.evaluation.ranks import Ranker, quality_of
@@ -80,18 +81,21 @@ def learners(asked: Asked, histories: Histories) -> Sequence[Learner]:
     n_products = len(histories.product_ids)
     is_demo = asked.dataset == DEMO
 
-    def ours(split: Split, update: Share) -> Ranker:
+    def ours(split: Split, update: Share, without: Without = WHOLE) -> Ranker:
         return learn_ours(
             split,
             histories,
             min_count=_MIN_COUNT_OF_DEMO if is_demo else _MIN_COUNT,
             budget=Budget(60 * asked.minutes),
             seed=asked.seed,
+            without=without,
             progress=lambda _stage, share: update(share),
         )
 
+    ablations = ABLATIONS if asked.ablations else ()
     compared = [
         Learner(Ours.name, ours),
+        *(Learner(each.name, partial(ours, without=each)) for each in ablations),
         Learner(Neighbours.name, lambda split, update: best_neighbours(split, n_products, update)),
         Learner(Popularity.name, lambda split, _: Popularity(split.train, n_products)),
     ]

@@ -19,12 +19,14 @@ class Asked:
 
     Attributes:
         minutes: Of training, at most.
+        ablations: Whether ours is asked without each of its parts, too.
     """
 
     dataset: Path
     protocol: str
     seed: int
     minutes: float
+    ablations: bool = False
 
 
 @dataclass(frozen=True, slots=True)

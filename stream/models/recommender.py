@@ -94,6 +94,7 @@ def fit_recommender(
     *,
     budget: Budget,
     seed: int = 1,
+    network_settings: Mapping[str, float] = NETWORK,
     checkpoint: Path | None = None,
     progress: Progress = silent,
 ) -> TrainedRecommender:
@@ -101,6 +102,7 @@ def fit_recommender(
 
     Args:
         rows: What visitors did, one each, by indices into *product_ids* plus one.
+        network_settings: Of ``SessionTransformer``; others than ours only to see what they are worth.
         checkpoint: Where the training is kept, to go on from when it was stopped.
 
     Raises:
@@ -109,7 +111,7 @@ def fit_recommender(
     windows = Windows(rows)
     if not windows.n_steps:
         raise ValueError("expected a visitor who came back to a second product, got none")
-    settings = {"n_products": len(product_ids), "length": MAX_ITEMS, **NETWORK}
+    settings = {"n_products": len(product_ids), "length": MAX_ITEMS, **network_settings}
     with half_the_cores(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = _new_network(settings)

@@ -47,3 +47,20 @@ def test_ours_is_reported_on_top_beside_honest_baselines(dataset: Path, tmp_path
     assert told["ndcg@10"] > 5 * told["rankers"]["popularity"]["ndcg@10"]
     assert told["rankers"]["vmis-knn"]["hr@10"] > 0.9
     assert told["data"]["interactions"] == N_VISITORS * LENGTH
+
+
+def test_ours_is_compared_with_itself_without_each_part_where_asked(
+    dataset: Path, tmp_path: Path
+) -> None:
+    report = tmp_path / "report.json"
+    asked = Asked(dataset, "leave-one-out", seed=1, minutes=0.02, ablations=True)
+
+    run_evaluate_recommender(asked, report=report)
+
+    told = json.loads(report.read_text())
+    assert {"without kinds", "without neighbours", "line by line"} < told["rankers"].keys()
+    assert told["hr@10"] == told["rankers"]["storestream"]["hr@10"]
+    ours, less = (
+        told["rankers"][name]["ndcg@10"] for name in ("storestream", "without neighbours")
+    )
+    assert less < ours
