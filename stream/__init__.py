@@ -8,7 +8,8 @@ Follow one event by opening the files in this order.
 2. ``agents/`` pass it to the pipeline and decide nothing
 3. ``codec.py`` decodes and validates (``domain/events.py``), or a dead letter says why not
 4. ``domain/sessions.py`` folds the events into their visitors' sessions (``domain/trail.py``);
-   ``state/sessions.py`` is how a session is stored, ``kafka/store.py`` where
+   ``state/sessions.py`` is how a session is stored, ``kafka/store.py`` where;
+   ``domain/history.py`` is what the model reads of it
 5. ``pipeline/batcher.py`` gathers rows over all partitions while inference is busy
 6. ``adapters/triton.py`` asks the model that ``model_specs.py`` describes, in the versions of
    ``pipeline/lineup.py``

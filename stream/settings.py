@@ -129,6 +129,7 @@ class Settings(BaseSettings):
     recommend_in_flight: int = Field(4, ge=1, le=64, description="micro-batches at a time")
     conflate: bool = Field(True, description="one answer for many events of a visitor at once")
     n_recommended: int = Field(10, ge=1, le=N_CANDIDATES, description="items in an answer")
+    n_novel: int = Field(1, ge=0, le=N_CANDIDATES, description="of these, unknown to the model")
     exclude_bought_within_hours: float = Field(
         24, ge=0, le=8760, description="what was bought is not recommended again so soon"
     )

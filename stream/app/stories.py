@@ -114,6 +114,7 @@ class Stories:
             telemetry=self._telemetry,
             policy=RankingPolicy(
                 n_items=settings.n_recommended,
+                n_novel=min(settings.n_novel, settings.n_recommended - 1),
                 exclude_bought_within_ms=int(settings.exclude_bought_within_hours * _HOUR_MS),
             ),
             n_partitions=settings.partitions,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from math import isfinite
 from types import MappingProxyType
 
@@ -26,9 +26,14 @@ _NO_NAMES: Mapping[str, str] = MappingProxyType({})
 
 
 class RankingPolicy(Struct, frozen=True, kw_only=True):
-    """How many to show, and for how long what was bought is left out."""
+    """How many to show, and for how long what was bought is left out.
+
+    Attributes:
+        n_novel: Of these, places for products that the model does not know.
+    """
 
     n_items: int = 10
+    n_novel: int = 1
     exclude_bought_within_ms: int = 24 * 3600 * 1000
 
 
@@ -45,10 +50,11 @@ def rank(
     now_ms: int,
     policy: RankingPolicy,
     names: Mapping[str, str] = _NO_NAMES,
+    novel: Iterable[tuple[str, str]] = (),
 ) -> tuple[RecommendedItem, ...]:
     """Return the best of *candidates* that the visitor can still want.
 
-    Left out: what is in the basket, what is sold out, and what was bought of late, counted back
+    The last places are for *novel*, :func:`novelties`. Left out: what is in the basket, what is sold out, and what was bought of late, counted back
     from *now_ms*. *candidates* are products and scores, best first, as the model gives them, read
     only until enough are found; *sold_out* is asked once for each, so give a set. *names* are
     those to show, by product.
@@ -68,7 +74,36 @@ def rank(
         )
         if len(shown) == policy.n_items:
             break
-    return tuple(shown.values())
+    ranked = tuple(shown.values())
+    left_out = {*out, *shown}
+    new = [each for each in novel if each[0] not in left_out and each[0] not in sold_out]
+    return _with_novel(ranked, new[: policy.n_novel], policy, names) if new and ranked else ranked
+
+
+def novelties(
+    session: Session, bought_with: Mapping[str, Sequence[str]], known: Container[str]
+) -> list[tuple[str, str]]:
+    """Return what goes with the visitor's latest products and the model cannot propose, best first.
+
+    Products and reasons. A product that came into the store after the model was trained is in
+    orders long before it is in a vocabulary; *known* are those in it.
+    """
+    return [each for each in _goes_with(session, bought_with) if each[0] not in known]
+
+
+def _with_novel(
+    ranked: tuple[RecommendedItem, ...],
+    novel: Sequence[tuple[str, str]],
+    policy: RankingPolicy,
+    names: Mapping[str, str],
+) -> tuple[RecommendedItem, ...]:
+    """Return *ranked* with *novel* behind, in the places of its last ones where it is full."""
+    kept = ranked[: policy.n_items - len(novel)]
+    score = ranked[-1].score
+    return kept + tuple(
+        RecommendedItem(place, product_id, score, reason, names.get(product_id))
+        for place, (product_id, reason) in enumerate(novel, start=len(kept) + 1)
+    )
 
 
 def trends(

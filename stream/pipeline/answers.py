@@ -9,13 +9,12 @@ from typing import TypeAlias
 
 from stream.codec import AnswerEncoder
 from stream.domain.outputs import Recommendation, RecommendedItem, Strategy, recommendation_id
-from stream.domain.ranking import TRENDING, RankingPolicy, fallback, rank
+from stream.domain.ranking import TRENDING, RankingPolicy, fallback, novelties, rank
 from stream.domain.sessions import Session
 from stream.errors import InferenceRejected, RefusedRow
 from stream.kafka.records import OutRecord
 from stream.model_specs import RECOMMENDER
 from stream.pipeline.batcher import Batcher, Row
-from stream.pipeline.candidates import Candidates
 from stream.pipeline.intake import Reader, partition_for
 from stream.pipeline.proposals import Proposals, Proposer
 from stream.pipeline.shelf import Shelf
@@ -91,7 +90,7 @@ class Answers:
 
     def _decide(self, visit: Visit, place: int, scores: Proposals, now_ms: int) -> Recommendation:
         covers = visit.covers()
-        items, strategy = self._choose(visit.session, scores.candidates.get(place))
+        items, strategy = self._choose(visit.session, scores, place)
         by_model = strategy == "session_transformer"
         return Recommendation(
             recommendation_id=recommendation_id(visit.visitor_id, covers, visit.epochs()),
@@ -109,17 +108,19 @@ class Answers:
         )
 
     def _choose(
-        self, session: Session, candidates: Candidates | None
+        self, session: Session, scores: Proposals, place: int
     ) -> tuple[tuple[RecommendedItem, ...], Strategy]:
         shelf = self._shelf
-        if candidates is not None:
+        if place in scores.candidates:
+            novel = novelties(session, shelf.bought_with, scores.known(place))
             items = rank(
-                candidates,
+                scores.candidates[place],
                 session,
                 sold_out=shelf.sold_out,
                 now_ms=session.updated_at_ms,
                 policy=self._policy,
                 names=shelf.names,
+                novel=novel,
             )
             if items:
                 return items, "session_transformer"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Container
 from dataclasses import dataclass
 
 from stream.domain.rollouts import Trial, is_in_canary
@@ -41,6 +41,13 @@ class Lineup:
         """Return those of all versions in use."""
         trial = self.canary.vocabulary if self.canary else None
         return tuple(each for each in (self.answering, trial, self.shadow) if each is not None)
+
+    def known_to(self, version: str) -> Container[str]:
+        """Return the products that *version* knows; nothing of one that is not in use."""
+        for vocabulary in self.vocabularies():
+            if vocabulary.version == version:
+                return vocabulary.index
+        return ()
 
     def versions(self) -> dict[str, str]:
         """Return the version in each role that one is in use for."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import structlog
@@ -42,6 +42,10 @@ class Proposals:
     degraded: frozenset[int] = _NOBODY
     in_canary: frozenset[int] = _NOBODY
     lineup: Lineup = field(default_factory=Lineup)
+
+    def known(self, row: int) -> Container[str]:
+        """Return the products of the version whose candidates those of *row* are."""
+        return self.lineup.known_to(self.versions[row])
 
     def variant(self, row: int) -> str:
         """Return whose answers the visitor of *row* is to get."""

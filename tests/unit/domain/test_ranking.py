@@ -12,6 +12,7 @@ from stream.domain.ranking import (
     RankingPolicy,
     bought_with_reason,
     fallback,
+    novelties,
     rank,
     trends,
 )
@@ -148,3 +149,41 @@ def test_no_answer_holds_what_nobody_can_or_need_buy(
         assert not set(adds) & set(shown)
     assert not {item.product_id for item in by_model} & set(bought)
     assert bool(by_counts) == bool(set(best) - sold_out - set(adds))
+
+
+def test_what_goes_with_the_latest_products_and_the_model_does_not_know_has_the_last_place() -> (
+    None
+):
+    session = folded([(make_view(product_id="milk"), clicks_at(0))])
+    bought_with = {"milk": ("bread", "oat drink", "oat flakes")}
+
+    novel = novelties(session, bought_with, known={"milk", "bread", "eggs", "salt", "tea"})
+    items = rank(CANDIDATES, session, sold_out=set(), now_ms=NOON_MS, policy=POLICY, novel=novel)
+
+    assert [item.product_id for item in items] == ["milk", "bread", "oat drink"]
+    assert [item.rank for item in items] == [1, 2, 3]
+    assert items[2].reason == bought_with_reason("milk")
+    assert items[2].score <= items[1].score
+
+
+def test_a_novelty_that_cannot_be_bought_or_is_in_the_basket_gives_way_to_the_next() -> None:
+    session = folded([(make_view(product_id="cap", kind=ProductAdded), clicks_at(0))])
+    novel = [("cap", "r"), ("gone", "r"), ("hat", "r")]
+
+    items = rank(CANDIDATES, session, sold_out={"gone"}, now_ms=NOON_MS, policy=POLICY, novel=novel)
+
+    assert [item.product_id for item in items] == ["milk", "bread", "hat"]
+
+
+def test_novelties_come_behind_where_there_is_room_and_are_never_alone() -> None:
+    few, novel = CANDIDATES[:1], [("hat", "r"), ("cap", "r")]
+    policy = RankingPolicy(n_items=3, n_novel=2)
+
+    def ranked(candidates: list[tuple[str, float]]) -> list[str]:
+        items = rank(
+            candidates, Session(), sold_out=set(), now_ms=NOON_MS, policy=policy, novel=novel
+        )
+        return [item.product_id for item in items]
+
+    assert ranked(few) == ["milk", "hat", "cap"]
+    assert ranked([]) == []

@@ -10,6 +10,7 @@ from stream.codec import HISTORY, HISTORY_HEADER, encode
 from stream.domain.applied import RECENT_IDS
 from stream.domain.events import Item, OrderCompleted, StockMovement, VisitorEvent
 from stream.domain.outputs import Cover, ProductState
+from stream.domain.ranking import SIMILAR_SESSIONS
 from stream.errors import InferenceRejected, InferenceUnavailable, PartitionRevoked
 from stream.kafka.partitioning import partition_of
 from stream.model_specs import N_CANDIDATES
@@ -381,3 +382,19 @@ async def test_records_under_another_key_or_in_another_partition_are_counted_and
     assert misplaced.labels(EVENTS.name, "key")._value.get() == 3
     assert misplaced.labels(EVENTS.name, "partition")._value.get() == 1
     assert pipeline.session(partition=home).applied[0].offset == 3
+
+
+async def test_a_product_newer_than_the_model_is_recommended_by_what_it_was_bought_with(
+    pipeline: Pipeline,
+) -> None:
+    state = ProductState(product_id="p1", sold_out=False, bought_with=("p2", "brand-new"))
+    pipeline.shelf.apply([Record(encode(state), b"p1")])
+
+    await pipeline.take(batch_of(EVENTS.name, views(0)))
+
+    (answer,) = pipeline.answers()
+    assert answer.strategy == "session_transformer"
+    assert len(answer.items) == 10
+    novel = [item for item in answer.items if item.reason != SIMILAR_SESSIONS]
+    assert novel == [answer.items[-1]]
+    assert (novel[0].product_id, novel[0].reason) == ("brand-new", "bought with p1")
