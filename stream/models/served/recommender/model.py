@@ -10,6 +10,7 @@ import torch
 import triton_python_backend_utils as pb_utils
 from torch import Tensor
 
+from .engine import Answer, engine_for, together
 from .network import N_KINDS, SessionTransformer
 
 
@@ -20,46 +21,50 @@ class TritonPythonModel:
         config = json.loads(args["model_config"])
         torch.set_num_threads(int(config["parameters"]["threads"]["string_value"]))
         outputs = {output["name"]: output["dims"] for output in config["output"]}
-        self.n_candidates = int(outputs["candidates"][0])
+        n_candidates = int(outputs["candidates"][0])
         on_gpu = args["model_instance_kind"] == "GPU" and torch.cuda.is_available()
-        self.device = torch.device(f"cuda:{args['model_instance_device_id']}" if on_gpu else "cpu")
+        device = torch.device(f"cuda:{args['model_instance_device_id']}" if on_gpu else "cpu")
         stored = torch.load(
-            Path(__file__).with_name("weights.pt"), map_location=self.device, weights_only=True
+            Path(__file__).with_name("weights.pt"), map_location=device, weights_only=True
         )
-        self.network = SessionTransformer(**stored["settings"])
-        self.network.load_state_dict(stored["weights"])
-        self.network.eval().to(self.device)
-        self._warm_up(config)
+        network = SessionTransformer(**stored["settings"])
+        network.load_state_dict(stored["weights"])
+        network.eval().to(device)
+        self.n_products = network.n_products
+        n_rows = int(config["max_batch_size"])
+        self.engine = engine_for(network, n_candidates, max_rows=n_rows)
+        warm = torch.ones((n_rows, len(network.repeats)), dtype=torch.int64)
+        self.engine.answer(warm, warm)
 
     def execute(self, requests: list[Any]) -> list[Any]:
-        return [self._answer(request) for request in requests]
+        """Answer all requests as one batch, but those that ask for what cannot be."""
+        read = [_inputs_of(request) for request in requests]
+        refusals = [self._refusal(*inputs) for inputs in read]
+        asked = [inputs for inputs, refused in zip(read, refusals, strict=True) if not refused]
+        answers = iter(together(self.engine, asked))
+        return [_refused(each) if each else _answered(next(answers)) for each in refusals]
 
-    @torch.inference_mode()
-    def _answer(self, request: Any) -> Any:
-        items, kinds = (
-            torch.from_numpy(pb_utils.get_input_tensor_by_name(request, name).as_numpy())
-            for name in ("items", "kinds")
-        )
-        refusal = _refusal("items", items, self.network.n_products)
-        if refusal := refusal or _refusal("kinds", kinds, N_KINDS - 1):
-            error = pb_utils.TritonError(refusal, pb_utils.TritonError.INVALID_ARG)
-            return pb_utils.InferenceResponse(error=error)
-        best = self._best(items.to(self.device), kinds.to(self.device))
-        return pb_utils.InferenceResponse(
-            [
-                pb_utils.Tensor("candidates", (best.indices + 1).cpu().numpy()),
-                pb_utils.Tensor("scores", best.values.cpu().numpy()),
-            ]
-        )
+    def _refusal(self, items: Tensor, kinds: Tensor) -> str:
+        return _refusal("items", items, self.n_products) or _refusal("kinds", kinds, N_KINDS - 1)
 
-    def _best(self, items: Tensor, kinds: Tensor) -> Any:
-        return self.network.score(items, kinds).topk(self.n_candidates, dim=1)
 
-    @torch.inference_mode()
-    def _warm_up(self, config: dict[str, Any]) -> None:
-        n_rows, length = int(config["max_batch_size"]), int(config["input"][0]["dims"][0])
-        items = torch.ones((n_rows, length), dtype=torch.int64, device=self.device)
-        self._best(items, items)
+def _inputs_of(request: Any) -> tuple[Tensor, Tensor]:
+    items, kinds = (
+        torch.from_numpy(pb_utils.get_input_tensor_by_name(request, name).as_numpy())
+        for name in ("items", "kinds")
+    )
+    return items, kinds
+
+
+def _refused(reason: str) -> Any:
+    error = pb_utils.TritonError(reason, pb_utils.TritonError.INVALID_ARG)
+    return pb_utils.InferenceResponse(error=error)
+
+
+def _answered(answer: Answer) -> Any:
+    named = {"candidates": answer.candidates, "scores": answer.scores}
+    tensors = [pb_utils.Tensor(name, tensor.numpy()) for name, tensor in named.items()]
+    return pb_utils.InferenceResponse(tensors)
 
 
 def _refusal(name: str, tensor: Tensor, highest: int) -> str:

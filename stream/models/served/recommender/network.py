@@ -140,15 +140,25 @@ class SessionTransformer(nn.Module):
         Column ``i`` belongs to index ``i + 1``. Leading columns that pad every row are cut, and
         the last block looks from the newest position only; both leave the result as it is.
         """
-        first_used = int((items != 0).any(dim=0).to(torch.int8).argmax())
-        items, kinds = items[:, first_used:], kinds[:, first_used:]
-        newest = self._read(items, kinds, n_queries=1)[:, -1]
+        items, kinds = used(items, kinds)
+        newest = self.newest(items, kinds)
         logits = torch.addmm(self.popularity, newest, self._every_direction().T)
+        self.raise_known(logits, newest, items)
+        return logits[:, 1:]
+
+    def newest(self, items: Tensor, kinds: Tensor) -> Tensor:
+        """Return what the newest position expects next, ``float32[batch, width]``."""
+        return self._read(items, kinds, n_queries=1)[:, -1]
+
+    def raise_known(self, logits: Tensor, newest: Tensor, items: Tensor) -> None:
+        """Add the repeat and neighbour terms of *items* to *logits*, ``float[batch, index]``, in place.
+
+        The logits may be of half precision, and have columns that belong to no index at their end.
+        """
         raised = self.repeat_strength(newest) * self.repeats[-items.shape[1] :]
-        logits.scatter_add_(1, items, raised)
+        logits.scatter_add_(1, items, raised.to(logits.dtype))
         if self.neighbour_weight:
             self._raise_neighbours(logits, items[:, -_N_ANCHORS:])
-        return logits[:, 1:]
 
     def directions(self, products: Tensor) -> Tensor:
         """Return what a position's answer is multiplied with, ``float32[..., width]``.
@@ -172,13 +182,15 @@ class SessionTransformer(nn.Module):
     def _raise_neighbours(self, logits: Tensor, anchors: Tensor) -> None:
         """Add the neighbour term of *anchors*, ``int64[batch, item]``, newest last, to *logits*."""
         age = torch.arange(anchors.shape[1] - 1, -1, -1, device=anchors.device)
-        near = self.nearness[anchors] * (_ANCHOR_DECAY**age)[:, None]
+        near = (self.nearness[anchors] * (_ANCHOR_DECAY**age)[:, None]).flatten(1)
         which = self.neighbours[anchors].long().flatten(1)
-        summed = torch.zeros_like(logits).scatter_add_(1, which, near.flatten(1)).gather(1, which)
-        raised = logits.gather(1, which)
-        raised += self.neighbour_weight * torch.log1p(_STEEPNESS * summed)
-        # A product that stands there twice has the same value at both places.
-        logits.scatter_(1, which, raised)
+        before = logits.gather(1, which)
+        # The places of the neighbours are where their nearness is summed: memory for a sum of each
+        # product costs more than the term. Who stands there twice has the same value at both.
+        summed = logits.scatter_(1, which, 0.0).scatter_add_(1, which, near.to(logits.dtype))
+        worth = torch.log1p(_STEEPNESS * summed.gather(1, which).float())
+        raised = torch.add(before, worth, alpha=self.neighbour_weight)
+        logits.scatter_(1, which, raised.to(logits.dtype))
 
     def _read(self, items: Tensor, kinds: Tensor, *, n_queries: int) -> Tensor:
         length = items.shape[1]
@@ -194,3 +206,9 @@ class SessionTransformer(nn.Module):
         hidden = self.blocks[-1](hidden, mask[:, :, -n_queries:])
         answer: Tensor = self.after(hidden)
         return answer
+
+
+def used(items: Tensor, kinds: Tensor) -> tuple[Tensor, Tensor]:
+    """Return both without the leading columns that pad every row."""
+    first = int((items != 0).any(dim=0).to(torch.int8).argmax())
+    return items[:, first:], kinds[:, first:]
