@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import compress
 from operator import ne
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from stream.domain.sessions import DRAWN_TO, Session
 from stream.domain.trail import Kind
+
+T = TypeVar("T")
 
 
 class History(NamedTuple):
@@ -35,8 +37,13 @@ def read(products: Sequence[str], kinds: Sequence[int]) -> History:
     """Return of acts in columns, oldest first, those that the model reads, as ``history_of`` has it."""
     if Kind.PURCHASE in kinds:
         products, kinds = _those(products, kinds, _not_bought_later(products, kinds))
-    ends = [*map(ne, products, products[1:]), True]
-    return _those(products, kinds, ends)
+    return History(*without_runs(products, kinds))
+
+
+def without_runs(acted_on: Sequence[T], kinds: Sequence[int]) -> tuple[list[T], list[int]]:
+    """Return acts in columns with each run of acts on one product as its last act."""
+    ends = [*map(ne, acted_on, acted_on[1:]), True]
+    return [*compress(acted_on, ends)], [*compress(kinds, ends)]
 
 
 def _not_bought_later(products: Sequence[str], kinds: Sequence[int]) -> list[bool]:

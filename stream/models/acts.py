@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from stream.domain.trail import Kind
 
 Row = NDArray[np.int64]
+Inside = NDArray[np.bool_]
 #: A place behind every other.
 NEVER = np.iinfo(np.int64).max
 
@@ -51,7 +52,8 @@ class Acts(NamedTuple):
 
     def as_read(self) -> Acts:
         """Return them without looks at what was bought later, as ``domain.history`` has it."""
-        kept = self.bought_at() == NEVER
+        kept = np.flatnonzero(self.bought_at() == NEVER)
+        kept = kept[last_of_runs(self.items[kept])]
         return Acts(*(column[kept] for column in self))
 
     @property
@@ -92,8 +94,19 @@ def _columns(history: History, index: Mapping[str, int]) -> Acts:
 
 
 def merged(acts: Acts) -> Acts:
-    """Return *acts* without index 0, and with runs of one product as their last act: one interest."""
+    """Return *acts* without index 0, and with runs of one product as their last act: one interest.
+
+    A purchase in a run stays beside a look that came after it: looks before it, outside the run, are
+    left out because of it. What is read has the one act, see ``last_of_runs``.
+    """
     known = acts.items > 0
     items, at_ms, kinds = (column[known] for column in acts)
-    ends = np.diff(items, append=0) != 0
-    return Acts(items[ends], at_ms[ends], kinds[ends])
+    bought = kinds == Kind.PURCHASE
+    kept = last_of_runs(items) | (bought & ~np.append(bought[1:], True))
+    return Acts(items[kept], at_ms[kept], kinds[kept])
+
+
+def last_of_runs(items: Row) -> Inside:
+    """Return whether what comes after each item, in the last axis, is another one."""
+    last: Inside = np.diff(items, append=0) != 0
+    return last

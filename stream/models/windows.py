@@ -11,7 +11,7 @@ from torch import Tensor
 
 from stream.domain.trail import Kind
 from stream.model_specs import MAX_ITEMS, PADDING_ID
-from stream.models.acts import NEVER, Acts, Row
+from stream.models.acts import NEVER, Acts, Inside, Row, last_of_runs
 
 #: Products of what came next that a step is asked for, at most.
 N_TARGETS = 8
@@ -90,10 +90,9 @@ class Windows:
     def _batch(self, starts: Row, ends: Row, draw: np.random.Generator) -> Batch:
         places = ends[:, None] + np.arange(-int((ends - starts).max()), 0)
         inside = (places >= starts[:, None]) & (self._bought_at[places] >= ends[:, None])
-        # What is left out goes to the left, where the padding is.
-        order = np.argsort(inside, axis=1, kind="stable")
-        places, inside = (np.take_along_axis(each, order, axis=1) for each in (places, inside))
-        places = np.maximum(places, 0)
+        places, inside = _to_the_right(np.maximum(places, 0), inside)
+        inside &= last_of_runs(np.where(inside, self._items[places], PADDING_ID))
+        places, inside = _to_the_right(places, inside)
         moment = np.searchsorted(self._moments, places, side="right")
         ends_moment = self._moments[moment]
         last = self._moments[np.searchsorted(self._moments, ends - 1, side="right") - 1]
@@ -125,6 +124,12 @@ class Windows:
         found = self._items[np.minimum(at, len(self._items) - 1)]
         found[number >= n_there[..., None]] = PADDING_ID
         return torch.from_numpy(found)
+
+
+def _to_the_right(places: Row, inside: Inside) -> tuple[Row, Inside]:
+    """Return both with what is left out on the left, where the padding is."""
+    order = np.argsort(inside, axis=1, kind="stable")
+    return np.take_along_axis(places, order, axis=1), np.take_along_axis(inside, order, axis=1)
 
 
 def _moved(places: Row, by: int) -> Row:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.domain.history import History
+from stream.domain.history import History, without_runs
 from stream.errors import InferenceRejected
 from stream.model_specs import MAX_ITEMS, PADDING_ID, ModelSpec
 from stream.ports import Inference, Tensors
@@ -53,14 +53,20 @@ def encode_sessions(histories: Sequence[History], vocabulary: Vocabulary) -> Ten
         raise ValueError("encode_sessions: expected at least one history, got none")
     items = np.full((len(histories), MAX_ITEMS), PADDING_ID, dtype=np.int64)
     kinds = np.zeros_like(items)
-    index_of = vocabulary.index.get
     for row, history in enumerate(histories):
-        indices = [*map(index_of, history.products)]
-        known = [*filter(None, indices)][-MAX_ITEMS:]
+        known, done = (column[-MAX_ITEMS:] for column in _known(history, vocabulary))
         if known:
             items[row, -len(known) :] = known
-            kinds[row, -len(known) :] = [*compress(history.kinds, indices)][-MAX_ITEMS:]
+            kinds[row, -len(known) :] = done
     return {"items": items, "kinds": kinds}
+
+
+def _known(history: History, vocabulary: Vocabulary) -> tuple[Sequence[int], Sequence[int]]:
+    """Return index and kind of the acts on known products; what they leave side by side is a run."""
+    indices = [*map(vocabulary.index.get, history.products)]
+    if None not in indices:
+        return indices, history.kinds  # type: ignore[return-value]
+    return without_runs([*filter(None, indices)], [*compress(history.kinds, indices)])
 
 
 async def infer_rows(

@@ -5,11 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.domain.history import History as Read
 from stream.domain.history import read
 from stream.domain.trail import Kind
 from stream.models.acts import NEVER, Acts, History, indexed, merged
+from stream.models.validation import padded
+from stream.pipeline.scoring import Vocabulary, encode_sessions
 
+NOTHING = Acts(*(np.empty(0, dtype=np.int64) for _ in Acts._fields))
 DRAWN_TO = [Kind.VIEW, Kind.CLICK, Kind.ADD, Kind.PURCHASE]
 
 
@@ -43,11 +45,13 @@ def test_who_did_nothing_that_is_known_has_no_acts(items: list[int]) -> None:
     assert len(merged(make_acts(items, [Kind.VIEW] * len(items))).items) == 0
 
 
-@given(st.lists(st.tuples(st.integers(1, 5), st.sampled_from(DRAWN_TO)), max_size=40))
+@given(st.lists(st.tuples(st.integers(1, 6), st.sampled_from(DRAWN_TO)), max_size=40))
 def test_training_reads_what_workers_send(acts: list[tuple[int, Kind]]) -> None:
-    items, kinds = [item for item, _ in acts], [kind for _, kind in acts]
+    products, kinds = [str(item) for item, _ in acts], [kind for _, kind in acts]
+    known = ["3", "1", "2", "5"]
 
-    sent = read([str(item) for item in items], kinds)
-    learnt = merged(make_acts(items, kinds).as_read())
+    sent = encode_sessions([read(products, kinds)], Vocabulary.of("1", known))
+    learnt = padded(indexed([History(products, range(len(acts)), kinds)], known) or [NOTHING])
 
-    assert sent == Read([str(item) for item in learnt.items], learnt.kinds.tolist())
+    assert learnt[0].tolist() == sent["items"].tolist()
+    assert learnt[1].tolist() == sent["kinds"].tolist()

@@ -5,11 +5,16 @@ from collections import Counter
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
+from stream.domain.history import read
+from stream.domain.sessions import DRAWN_TO
 from stream.domain.trail import Kind
 from stream.model_specs import MAX_ITEMS, PADDING_ID
-from stream.models.acts import Acts
+from stream.models.acts import Acts, History, indexed
 from stream.models.windows import N_TARGETS, Batch, Windows
+from stream.pipeline.scoring import Vocabulary, encode_sessions
 
 
 def make_acts(*moments: list[int], kind: Kind = Kind.VIEW, apart_ms: int = 60_000) -> Acts:
@@ -146,3 +151,16 @@ def test_who_never_came_back_teaches_no_step() -> None:
 @pytest.mark.parametrize("rows", [[], [make_acts([4])]])
 def test_nothing_to_learn_is_an_epoch_without_windows(rows: list[Acts]) -> None:
     assert list(Windows(rows).epoch((1,))) == []
+
+
+@given(st.lists(st.tuples(st.integers(1, 6), st.sampled_from([*DRAWN_TO])), max_size=MAX_ITEMS))
+def test_a_window_reads_what_a_worker_would_send(acts: list[tuple[int, Kind]]) -> None:
+    products, kinds = [str(item) for item, _ in acts], [kind for _, kind in acts]
+    known = ["3", "1", "2", "5"]
+
+    learnt = indexed([History(products, range(len(acts)), kinds)], known)
+    sent = encode_sessions([read(products, kinds)], Vocabulary.of("1", known))
+
+    for batch in Windows(learnt).epoch((1,)):
+        assert batch.items[0].tolist() == sent["items"][0, -batch.items.shape[1] :].tolist()
+        assert not sent["items"][0, : -batch.items.shape[1]].any()
