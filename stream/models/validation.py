@@ -14,7 +14,8 @@ from stream.model_specs import MAX_ITEMS
 from stream.models.acts import Acts
 from stream.models.served.recommender.network import SessionTransformer
 
-_N_HELD_VISITORS = 2_000
+#: At most, and never more than a share of them: a small store needs most of what it has to learn.
+_N_HELD_VISITORS, _HELD_VISITORS_SHARE = 2_000, 0.25
 #: Moments of a visitor, and never more than a share of them.
 _N_HELD, _HELD_SHARE = 8, 0.25
 #: After each epoch: enough to tell better from worse, and few beside what an epoch takes.
@@ -73,7 +74,8 @@ def hold_out(rows: Sequence[Acts], draw: np.random.Generator) -> tuple[list[Acts
     """Cut the last moments off some rows; return what is left to learn from, and what to ask."""
     seen = list(rows)
     questions: list[tuple[Acts, int]] = []
-    for number in draw.permutation(len(rows))[:_N_HELD_VISITORS].tolist():
+    n_left = max(1, min(_N_HELD_VISITORS, int(_HELD_VISITORS_SHARE * len(rows))))
+    for number in draw.permutation(len(rows)).tolist():
         row = rows[number]
         edges = [*row.begins.tolist(), len(row.items)]
         n_held = max(1, min(_N_HELD, int(_HELD_SHARE * (len(edges) - 1))))
@@ -82,6 +84,9 @@ def hold_out(rows: Sequence[Acts], draw: np.random.Generator) -> tuple[list[Acts
         for begin, end in pairwise(edges[-n_held - 1 :]):
             questions += [(row.first(begin), answer) for answer in row.items[begin:end].tolist()]
         seen[number] = row.first(edges[-n_held - 1])
+        n_left -= 1
+        if not n_left:
+            break
     return seen, Held.of(questions)
 
 
