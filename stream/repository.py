@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -17,7 +18,7 @@ from google.protobuf import text_format
 from tritonclient.grpc import model_config_pb2
 
 from stream.errors import Misconfigured
-from stream.model_specs import ModelSpec
+from stream.model_specs import SERVED_WITH, ModelSpec
 
 CONFIG = "config.pbtxt"
 REPORT = "report.json"
@@ -59,11 +60,7 @@ class ModelRepository:
         Raises:
             Misconfigured: The model has no configuration, or one that cannot be read.
         """
-        path = self._folder / model / CONFIG
-        config = _read(path)
-        config.version_policy.Clear()
-        config.version_policy.specific.versions.extend(sorted(map(int, versions)))
-        replace_text(path, text_format.MessageToString(config))
+        name_served(self._folder / model, versions)
 
 
 def versions_in(model: Path) -> tuple[str, ...]:
@@ -88,6 +85,20 @@ def served_in(model: Path) -> tuple[str, ...]:
         case _:
             # Triton's own choice where nothing is said: the newest one.
             return present[-max(1, policy.latest.num_versions) :]
+
+
+def name_served(model: Path, versions: Collection[str]) -> None:
+    """Name *versions* in the folder of a model, as ``ModelRepository.serve`` does."""
+    config = _read(model / CONFIG)
+    config.version_policy.Clear()
+    config.version_policy.specific.versions.extend(sorted(map(int, versions)))
+    replace_text(model / CONFIG, text_format.MessageToString(config))
+
+
+def next_version(repository: Path, model: str) -> str:
+    """Return the number of the next version of *model*: none of what is served with it has that."""
+    there = (versions_in(repository / spec.name) for spec in SERVED_WITH[model])
+    return str(1 + max(map(int, chain.from_iterable(there)), default=0))
 
 
 def fits(model: Path, spec: ModelSpec) -> bool:

@@ -4,17 +4,34 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
-from uuid import uuid4
 
 import torch
 
-from stream.model_specs import FORECASTER, RECOMMENDER, VOCABULARY, ModelSpec, TensorSpec
+from stream.model_specs import (
+    FORECASTER,
+    RECOMMENDER,
+    SERVED_WITH,
+    VOCABULARY,
+    ModelSpec,
+    TensorSpec,
+)
 from stream.models.forecaster import TrainedForecaster
 from stream.models.recommender import TrainedRecommender
-from stream.repository import CONFIG, REPORT, policy_of, replace_text, served_in
+from stream.repository import (
+    CONFIG,
+    REPORT,
+    name_served,
+    next_version,
+    policy_of,
+    replace_text,
+    served_in,
+    versions_in,
+)
 
 SERVED = Path(__file__).parent / "served"
 #: Processes of the Python backend a model, and torch threads in each.
@@ -25,15 +42,14 @@ _N_INSTANCES: Mapping[str, int] = {RECOMMENDER.name: 1, VOCABULARY.name: 1, FORE
 _N_THREADS = 1
 _NOTHING: Mapping[str, object] = {}
 
+#: Writes what a version has in a folder.
+Fill = Callable[[Path], None]
+
 
 def export_recommender(
-    trained: TrainedRecommender,
-    repository: Path,
-    version: int,
-    *,
-    about: Mapping[str, object] = _NOTHING,
-) -> None:
-    """Write the recommender and its vocabulary under one version number.
+    trained: TrainedRecommender, repository: Path, *, about: Mapping[str, object] = _NOTHING
+) -> str:
+    """Write the recommender and its vocabulary as a new version, and return its number.
 
     Args:
         about: Stands in its report, behind what it measured.
@@ -49,25 +65,22 @@ def export_recommender(
     def fill_vocabulary(folder: Path) -> None:
         (folder / "vocabulary.json").write_text(product_ids, "utf-8")
 
-    _write_version(VOCABULARY, repository, version, fill_vocabulary)
-    _write_version(RECOMMENDER, repository, version, fill)
+    return _lay(
+        RECOMMENDER.name, repository, {RECOMMENDER.name: fill, VOCABULARY.name: fill_vocabulary}
+    )
 
 
 def export_forecaster(
-    trained: TrainedForecaster,
-    repository: Path,
-    version: int,
-    *,
-    about: Mapping[str, object] = _NOTHING,
-) -> None:
-    """Write the forecaster; *about* as of the recommender."""
+    trained: TrainedForecaster, repository: Path, *, about: Mapping[str, object] = _NOTHING
+) -> str:
+    """Write the forecaster as a new version, and return its number; *about* as of the recommender."""
 
     def fill(folder: Path) -> None:
         _store_network(trained.network, trained.settings, folder)
         report = json.dumps({**trained.metrics, **about}, indent=2)
         (folder / REPORT).write_text(report, "utf-8")
 
-    _write_version(FORECASTER, repository, version, fill)
+    return _lay(FORECASTER.name, repository, {FORECASTER.name: fill})
 
 
 def config_of(spec: ModelSpec, served: Sequence[str]) -> str:
@@ -103,22 +116,45 @@ def _store_network(network: torch.nn.Module, settings: Mapping[str, Any], folder
     torch.save(stored, folder / "weights.pt")
 
 
-def _write_version(spec: ModelSpec, repository: Path, version: int, fill: Any) -> None:
-    """Write beside the target and rename, so that Triton never sees half a version.
+def _lay(model: str, repository: Path, fills: Mapping[str, Fill]) -> str:
+    """Lay a version of *model*, and of what is served with it, beside those that are there.
 
-    The first version of a model is served; a later one only once somebody promotes it.
+    All is written before the first of it is moved, so that Triton never sees half a version, and
+    the model itself is moved last: where it is, so is the rest.
     """
-    model = repository / spec.name
-    model.mkdir(parents=True, exist_ok=True)
-    served = served_in(model) if (model / CONFIG).exists() else (str(version),)
-    replace_text(model / CONFIG, config_of(spec, served))
-    partial = model / f".{version}-{uuid4().hex[:8]}"
-    partial.mkdir()
-    try:
-        for source in sorted((SERVED / spec.name).glob("*.py")):
-            shutil.copyfile(source, partial / source.name)
-        fill(partial)
-        partial.rename(model / str(version))
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
+    with ExitStack() as stack:
+        filled = {}
+        for spec in SERVED_WITH[model]:
+            (repository / spec.name).mkdir(parents=True, exist_ok=True)
+            scratch = TemporaryDirectory(
+                dir=repository / spec.name, prefix=".", ignore_cleanup_errors=True
+            )
+            filled[spec.name] = Path(stack.enter_context(scratch)) / "version"
+            _write(spec, filled[spec.name], fills[spec.name])
+        version = next_version(repository, model)
+        _configure(model, repository, version)
+        for part, folder in filled.items():
+            folder.rename(repository / part / version)
+    return version
+
+
+def _write(spec: ModelSpec, folder: Path, fill: Fill) -> None:
+    folder.mkdir()
+    for source in sorted((SERVED / spec.name).glob("*.py")):
+        shutil.copyfile(source, folder / source.name)
+    fill(folder)
+
+
+def _configure(model: str, repository: Path, version: str) -> None:
+    """Have the first version served; a later one only once somebody promotes it.
+
+    What else an operator changed in a configuration stays.
+    """
+    model_folder = repository / model
+    is_first = not versions_in(model_folder)
+    served = (() if is_first else served_in(model_folder)) or (version,)
+    for spec in SERVED_WITH[model]:
+        if is_first:
+            replace_text(repository / spec.name / CONFIG, config_of(spec, served))
+        else:
+            name_served(repository / spec.name, served)

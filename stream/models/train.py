@@ -23,7 +23,6 @@ from stream.models.recommender import train_recommender
 
 #: The rest of the time goes to the forecaster, which learns faster.
 _RECOMMENDER_SHARE = 0.75
-_VERSION = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +84,8 @@ def train_all(
     )
     partial = repository.with_name(f".{repository.name}-{uuid4().hex[:8]}")
     try:
-        export_recommender(recommender, partial, _VERSION)
-        export_forecaster(forecaster, partial, _VERSION)
+        export_recommender(recommender, partial)
+        export_forecaster(forecaster, partial)
         (partial / "report.json").write_text(json.dumps(asdict(report), indent=2), "utf-8")
         _put(partial, repository)
     finally:

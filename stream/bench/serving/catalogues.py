@@ -29,12 +29,12 @@ def export_random(repository: Path, n_items: int, *, max_rows: int, device: str)
     settings["neighbour_weight"] = _NEIGHBOUR_WEIGHT
     product_ids = tuple(f"p{index}" for index in range(1, n_items + 1))
     trained = TrainedRecommender(_random(settings), settings, product_ids, {})
-    export_recommender(trained, repository, int(VERSION))
+    version = export_recommender(trained, repository)
     model = repository / RECOMMENDER.name
-    config = config_of(wider(max_rows), (VERSION,))
+    config = config_of(wider(max_rows), [version])
     kind = "KIND_GPU" if device == "cuda" else "KIND_CPU"
     replace_text(model / CONFIG, config.replace("KIND_AUTO", kind))
-    return model / VERSION
+    return model / version
 
 
 def wider(max_rows: int) -> ModelSpec:
