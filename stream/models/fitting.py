@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
 
+from stream.models.checkpoint import Checkpoint
 from stream.models.progress import Progress, silent
 from stream.models.sampled_softmax import sampled_softmax
 from stream.models.served.recommender.network import SessionTransformer
 from stream.models.validation import Held, ndcg, places_of
-from stream.models.windows import Windows
+from stream.models.windows import Batch, Windows
 
 _LEARNING_RATE = 1e-3
 _BETAS = (0.9, 0.98)
@@ -54,7 +54,7 @@ class Fitting:
 
     Args:
         held: Asked after an epoch, which says what to keep and when to end.
-        checkpoint: Written then, and gone on from where it is there already.
+        checkpoint: Written now and then, and gone on from where it is there already.
     """
 
     def __init__(
@@ -64,22 +64,17 @@ class Fitting:
         held: Held,
         *,
         seed: int,
-        checkpoint: Path | None = None,
+        checkpoint: Checkpoint | None = None,
     ) -> None:
         self._network = network
         self._windows = windows
         self._held = held
         self._seed = seed
-        self._checkpoint = checkpoint
+        self._checkpoint = checkpoint or Checkpoint(None)
         self._average = copy.deepcopy(network).eval().requires_grad_(False)
         self._optimizer = torch.optim.Adam(network.parameters(), lr=_LEARNING_RATE, betas=_BETAS)
         self._best: dict[str, Any] = {}
-        self._best_ndcg = -1.0
-        self._n_stale = 0
-        self._n_epochs = 0
-        self._n_steps = 0
-        self._validated_at = 0
-        self._spent_s = 0.0
+        self._at = _At()
 
     def run(self, budget: Budget, progress: Progress = silent) -> dict[str, float]:
         """Train, leave the network with the average that did best, and return what it took.
@@ -87,91 +82,107 @@ class Fitting:
         Raises:
             Misconfigured: The checkpoint is of another network.
         """
-        self._resume()
-        began_s = time.monotonic() - self._spent_s
+        self._checkpoint.resume(self._resume)
+        at = self._at
+        began_s = time.monotonic() - at.spent_s
 
         def spent() -> float:
-            self._spent_s = time.monotonic() - began_s
-            return budget.spent(self._spent_s, self._n_steps) if self._n_steps else 0.0
+            at.spent_s = time.monotonic() - began_s
+            return budget.spent(at.spent_s, at.n_steps) if at.n_steps else 0.0
 
-        while self._n_stale < _PATIENCE and spent() < 1:
+        while at.n_stale < _PATIENCE and spent() < 1:
             self._train_epoch(spent, progress)
-            if self._n_steps - self._validated_at >= _STEPS_PER_VALIDATION or spent() >= 1:
+            if at.n_steps - at.validated_at >= _STEPS_PER_VALIDATION or spent() >= 1:
                 self._validate()
-                self._save()
         progress("recommender", 1.0)
         self._network.load_state_dict(self._best)
         self._network.eval()
-        return {"n_steps": float(self._n_steps), "n_epochs": float(self._n_epochs)}
+        return {"n_steps": float(at.n_steps), "n_epochs": float(at.n_epochs)}
 
     def _train_epoch(self, spent: Callable[[], float], progress: Progress) -> None:
-        self._n_epochs += 1
-        seed = self._seed, self._n_epochs
-        torch.manual_seed(self._seed + self._n_epochs)
+        """Train on what is left of an epoch; the checkpoint says where that begins."""
+        at = self._at
         self._network.train()
-        for batch in self._windows.epoch(seed):
+        if not at.n_batches:
+            torch.manual_seed(self._seed + at.n_epochs + 1)
+        for number, batch in enumerate(self._windows.epoch((self._seed, at.n_epochs + 1))):
+            if number < at.n_batches:
+                continue
             if (share := spent()) >= 1:
-                return
-            if self._n_steps % _STEPS_PER_REPORT == 0:
+                break
+            if at.n_steps % _STEPS_PER_REPORT == 0:
                 progress("recommender", share)
-            for group in self._optimizer.param_groups:
-                group["lr"] = _LEARNING_RATE * min(1.0, (self._n_steps + 1) / _N_WARM_UP)
-            self._optimizer.zero_grad()
-            sampled_softmax(self._network, batch).backward()  # type: ignore[no-untyped-call]
-            self._optimizer.step()
-            self._n_steps += 1
-            self._take_into_average()
+            self._step(batch)
+            self._checkpoint.keep(self._state)
+        at.n_epochs, at.n_batches = at.n_epochs + 1, 0
+
+    def _step(self, batch: Batch) -> None:
+        at = self._at
+        for group in self._optimizer.param_groups:
+            group["lr"] = _LEARNING_RATE * min(1.0, (at.n_steps + 1) / _N_WARM_UP)
+        self._optimizer.zero_grad()
+        sampled_softmax(self._network, batch).backward()  # type: ignore[no-untyped-call]
+        self._optimizer.step()
+        at.n_steps, at.n_batches = at.n_steps + 1, at.n_batches + 1
+        self._take_into_average()
 
     @torch.no_grad()
     def _take_into_average(self) -> None:
         """Count the first steps for more, so that the beginning is soon forgotten."""
-        kept = min(_KEPT, self._n_steps / (self._n_steps + 10))
+        n_steps = self._at.n_steps
+        kept = min(_KEPT, n_steps / (n_steps + 10))
         pairs = zip(self._average.parameters(), self._network.parameters(), strict=True)
         for average, newest in pairs:
             average.lerp_(newest, 1 - kept)
 
     def _validate(self) -> None:
         """Keep the average where it is better than before; without questions the last is kept."""
-        self._validated_at = self._n_steps
+        at = self._at
+        at.validated_at = at.n_steps
         self._average.eval()
         reached = ndcg(places_of(self._average.score, self._held)) if len(self._held) else 0.0
-        if self._best and reached <= self._best_ndcg and len(self._held):
-            self._n_stale += 1
+        if self._best and reached <= at.best_ndcg and len(self._held):
+            at.n_stale += 1
             return
-        self._best_ndcg, self._n_stale = reached, 0
+        at.best_ndcg, at.n_stale = reached, 0
         self._best = copy.deepcopy(self._average.state_dict())
 
     # -- to go on where it was stopped
 
-    def _resume(self) -> None:
-        if self._checkpoint is None or not self._checkpoint.exists():
-            return
-        stored = torch.load(self._checkpoint, weights_only=True)
-        self._network.load_state_dict(stored["network"])
-        self._average.load_state_dict(stored["average"])
-        self._optimizer.load_state_dict(stored["optimizer"])
-        self._best = stored["best"]
-        self._best_ndcg, self._n_stale, self._n_epochs, self._n_steps, self._spent_s = stored["at"]
-        self._validated_at = self._n_steps
+    def _state(self) -> dict[str, Any]:
+        return {
+            "network": self._network.state_dict(),
+            "average": self._average.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+            "best": self._best,
+            "at": asdict(self._at),
+            "drawn": torch.get_rng_state(),
+        }
 
-    def _save(self) -> None:
-        if self._checkpoint is None:
-            return
-        partial = self._checkpoint.with_suffix(".partial")
-        torch.save(
-            {
-                "network": self._network.state_dict(),
-                "average": self._average.state_dict(),
-                "optimizer": self._optimizer.state_dict(),
-                "best": self._best,
-                "at": (
-                    self._best_ndcg,
-                    self._n_stale,
-                    self._n_epochs,
-                    self._n_steps,
-                    self._spent_s,
-                ),
-            },
-            partial,
-        )
-        partial.replace(self._checkpoint)
+    def _resume(self, state: Mapping[str, Any]) -> None:
+        self._network.load_state_dict(state["network"])
+        self._average.load_state_dict(state["average"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._best = state["best"]
+        self._at = _At(**state["at"])
+        torch.set_rng_state(state["drawn"])
+
+
+@dataclass(slots=True)
+class _At:
+    """How far a training is.
+
+    Attributes:
+        n_epochs: That are over.
+        n_batches: Of the epoch under way, that were trained on.
+        validated_at: After how many steps.
+        n_stale: Validations since the best one.
+    """
+
+    n_steps: int = 0
+    n_epochs: int = 0
+    n_batches: int = 0
+    validated_at: int = 0
+    n_stale: int = 0
+    best_ndcg: float = -1.0
+    spent_s: float = 0.0

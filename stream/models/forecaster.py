@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,7 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from stream.model_specs import HISTORY_DAYS, HORIZON_DAYS, QUANTILES
-from stream.models.progress import Progress, paced, silent
+from stream.models.checkpoint import Checkpoint
+from stream.models.progress import Pace, Progress, silent
 from stream.models.served.forecaster.network import N_WEEKDAYS, DemandQuantiles, scale_of
 from stream.models.threads import half_the_cores
 
@@ -51,6 +54,7 @@ def train_forecaster(
     seconds: float = 30.0,
     max_steps: int = _MAX_STEPS,
     seed: int = 1,
+    checkpoint: Checkpoint | None = None,
     progress: Progress = silent,
 ) -> TrainedForecaster:
     """Return a forecaster; the last ``HORIZON_DAYS`` are kept for validation.
@@ -58,9 +62,11 @@ def train_forecaster(
     Args:
         demand: ``float32[product, day]``, units a day, -1 before the product was known.
         first_weekday: Weekday of the first day, Monday 0.
+        checkpoint: Written now and then, and gone on from where it is there already.
 
     Raises:
         ValueError: Too few days to train on and to validate.
+        Misconfigured: The checkpoint is of another network.
     """
     n_days = demand.shape[1]
     last_start = n_days - 2 * HORIZON_DAYS
@@ -68,14 +74,15 @@ def train_forecaster(
         needed = _MIN_KNOWN_DAYS + 2 * HORIZON_DAYS
         raise ValueError(f"expected at least {needed} days of demand, got {n_days}")
     windows = _Windows(demand, first_weekday)
-    draw = np.random.default_rng(seed)
-    shares = paced("forecaster", max_steps, seconds, progress)
+    pace = Pace("forecaster", max_steps, seconds, progress)
     with half_the_cores(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = DemandQuantiles(**SETTINGS)
-        n_steps = _fit(network, windows, last_start, draw=draw, shares=shares)
+        fitting = _Fitting(network, windows, last_start, seed=seed)
+        fitting.run(pace, checkpoint or Checkpoint(None))
     network.eval()
-    metrics = {"n_steps": float(n_steps), **_validate(network, windows, draw)}
+    draw = np.random.default_rng(seed)
+    metrics = {"n_steps": float(pace.n_steps), **_validate(network, windows, draw)}
     return TrainedForecaster(network, SETTINGS, metrics)
 
 
@@ -106,31 +113,55 @@ class _Windows:
         return history, torch.from_numpy(weekday), torch.from_numpy(after)
 
 
-def _fit(
-    network: DemandQuantiles,
-    windows: _Windows,
-    last_start: int,
-    *,
-    draw: np.random.Generator,
-    shares: Iterable[float],
-) -> int:
-    optimizer = torch.optim.AdamW(network.parameters(), lr=_LEARNING_RATE, weight_decay=0.01)
-    network.train()
-    n_steps = 0
-    for share in shares:
-        for group in optimizer.param_groups:
-            group["lr"] = _LEARNING_RATE * max(0.02, 1 - share)
-        products = draw.integers(0, windows.n_products, _ROWS)
-        starts = draw.integers(_MIN_KNOWN_DAYS, last_start + 1, _ROWS)
-        demand, weekday, after = windows.cut(products, starts)
+class _Fitting:
+    """One training of *network* on windows that begin on any day up to *last_start*."""
+
+    def __init__(
+        self, network: DemandQuantiles, windows: _Windows, last_start: int, *, seed: int
+    ) -> None:
+        self._network = network
+        self._windows = windows
+        self._last_start = last_start
+        self._draw = np.random.default_rng(seed)
+        self._optimizer = torch.optim.AdamW(
+            network.parameters(), lr=_LEARNING_RATE, weight_decay=0.01
+        )
+
+    def run(self, pace: Pace, checkpoint: Checkpoint) -> None:
+        """Train to the end of *pace*, from where *checkpoint* has it."""
+        checkpoint.resume(partial(self._resume, pace))
+        self._network.train()
+        for share in pace:
+            checkpoint.keep(partial(self._state, pace))
+            for group in self._optimizer.param_groups:
+                group["lr"] = _LEARNING_RATE * max(0.02, 1 - share)
+            self._step()
+
+    def _step(self) -> None:
+        products = self._draw.integers(0, self._windows.n_products, _ROWS)
+        starts = self._draw.integers(_MIN_KNOWN_DAYS, self._last_start + 1, _ROWS)
+        demand, weekday, after = self._windows.cut(products, starts)
         if not len(demand):
-            continue
-        loss = pinball(network(demand, weekday), after) / scale_of(demand)[:, None]
-        optimizer.zero_grad()
+            return
+        loss = pinball(self._network(demand, weekday), after) / scale_of(demand)[:, None]
+        self._optimizer.zero_grad()
         _by_horizon(loss).mean().backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        n_steps += 1
-    return n_steps
+        self._optimizer.step()
+
+    def _state(self, pace: Pace) -> dict[str, Any]:
+        return {
+            "network": self._network.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+            "drawn": self._draw.bit_generator.state,
+            "n_steps": pace.n_steps,
+            "spent_s": pace.spent_s,
+        }
+
+    def _resume(self, pace: Pace, state: Mapping[str, Any]) -> None:
+        self._network.load_state_dict(state["network"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._draw.bit_generator.state = state["drawn"]
+        pace.n_steps, pace.spent_s = state["n_steps"], state["spent_s"]
 
 
 def pinball(cumulative: Tensor, after: Tensor) -> Tensor:

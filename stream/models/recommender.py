@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
 
 from stream.model_specs import MAX_ITEMS, N_CANDIDATES
 from stream.models.acts import Acts, History, indexed
+from stream.models.checkpoint import Checkpoint
 from stream.models.fitting import Budget, Fitting
 from stream.models.neighbours import nearest
 from stream.models.progress import Progress, silent
@@ -58,7 +58,7 @@ def train_recommender(
     max_products: int = 12_000,
     budget: Budget = _BUDGET,
     seed: int = 1,
-    checkpoint: Path | None = None,
+    checkpoint: Checkpoint | None = None,
     progress: Progress = silent,
 ) -> TrainedRecommender:
     """Return a recommender of the products that were acted on at least *min_count* times.
@@ -95,7 +95,7 @@ def fit_recommender(
     budget: Budget,
     seed: int = 1,
     network_settings: Mapping[str, float] = NETWORK,
-    checkpoint: Path | None = None,
+    checkpoint: Checkpoint | None = None,
     progress: Progress = silent,
 ) -> TrainedRecommender:
     """Return a recommender that learnt from *rows* and was validated by *held*.

@@ -1,5 +1,5 @@
 """Trains a model on a store's past and puts it beside the versions that are there.
 
-``deeds`` is the past, in columns; ``from_file`` and ``from_topics`` read it; ``command`` trains, and
-exports what came of it. Nothing is served differently for it: see ``stream.lifecycle``.
+``deeds`` is the past, in columns; ``from_file`` and ``from_topics`` read it, and ``past`` is either
+of them; ``begun`` keeps a training that is stopped; ``command`` trains, and exports what came of it. Nothing is served differently for it: see ``stream.lifecycle``.
 """

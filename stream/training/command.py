@@ -2,31 +2,42 @@
 
 from __future__ import annotations
 
-import hashlib
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from rich.console import Console
 
 from stream.demo.narration import Narrator
 from stream.errors import Misconfigured
 from stream.model_specs import FORECASTER, RECOMMENDER, ModelSpec
+from stream.models.checkpoint import Checkpoint
 from stream.models.export import export_forecaster, export_recommender
 from stream.models.fitting import Budget
-from stream.models.forecaster import train_forecaster
+from stream.models.forecaster import SETTINGS, train_forecaster
 from stream.models.progress import Progress
-from stream.models.recommender import train_recommender
-from stream.repository import fits, versions_in
+from stream.models.recommender import NETWORK, train_recommender
+from stream.repository import fits, served_in, versions_in
+from stream.training.begun import Begun
 from stream.training.deeds import Deeds
+from stream.training.past import Past
 
 #: As a shell has it for a process that Ctrl-C ended.
 _INTERRUPTED = 130
 
-#: Makes the version of that number, and returns what it measured.
-Make = Callable[[int, Progress], Mapping[str, float]]
+
+class Made(NamedTuple):
+    """A version, and what it measured."""
+
+    version: str
+    metrics: Mapping[str, float]
+
+
+Make = Callable[[Deeds, Checkpoint, Progress], Made]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,31 +45,30 @@ class Wanted:
     """What a training was told to do.
 
     Attributes:
-        source: Where the past came from, as it was named.
         min_count: Acts with a product, or sales of it, that make it worth knowing.
         minutes: At most.
+        anew: Whether one that was stopped is forgotten.
     """
 
-    source: str
+    past: Past
     repository: Path
     min_count: int
     max_products: int
     minutes: float
     seed: int
+    anew: bool = False
 
 
-def run_train_recommender(wanted: Wanted, deeds: Deeds) -> int:
-    """Train on *deeds*, export and say where it is; return 0, or 130 where Ctrl-C stopped it.
+def run_train_recommender(wanted: Wanted) -> int:
+    """Train, export and say where it is; return 0, or 130 where Ctrl-C stopped it.
 
     What is done so far is kept beside the repository: the same command goes on from there.
 
     Raises:
         Misconfigured: There is too little to learn from.
     """
-    data = deeds.sha256
-    checkpoint = _checkpoint(wanted, data)
 
-    def make(version: int, progress: Progress) -> Mapping[str, float]:
+    def make(deeds: Deeds, checkpoint: Checkpoint, progress: Progress) -> Made:
         trained = train_recommender(
             deeds.histories(),
             min_count=wanted.min_count,
@@ -68,84 +78,104 @@ def run_train_recommender(wanted: Wanted, deeds: Deeds) -> int:
             checkpoint=checkpoint,
             progress=progress,
         )
-        about = _about(wanted, deeds, data, {**trained.settings})
-        export_recommender(trained, wanted.repository, version, about=about)
-        return trained.metrics
+        about = _about(wanted, deeds, trained.settings)
+        version = export_recommender(trained, wanted.repository, about=about)
+        return Made(version, trained.metrics)
 
-    checkpoint.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        _run(RECOMMENDER, wanted, make)
-    except KeyboardInterrupt:
-        sys.stderr.write(f"Stopped; the same command goes on from {checkpoint}.\n")
-        return _INTERRUPTED
-    checkpoint.unlink(missing_ok=True)
-    return 0
+    return _run(RECOMMENDER, wanted, NETWORK, make)
 
 
-def run_train_forecaster(wanted: Wanted, deeds: Deeds) -> int:
-    """Train on what was sold, export and say where it is; return 0.
+def run_train_forecaster(wanted: Wanted) -> int:
+    """Train on what was sold; all else as of the recommender."""
 
-    Raises:
-        Misconfigured: There is too little to learn from.
-    """
-    data = deeds.sha256
-    demand, first_weekday = deeds.demand(wanted.min_count)
-
-    def make(version: int, progress: Progress) -> Mapping[str, float]:
+    def make(deeds: Deeds, checkpoint: Checkpoint, progress: Progress) -> Made:
+        demand, first_weekday = deeds.demand(wanted.min_count)
         trained = train_forecaster(
-            demand, first_weekday, seconds=60 * wanted.minutes, seed=wanted.seed, progress=progress
+            demand,
+            first_weekday,
+            seconds=60 * wanted.minutes,
+            seed=wanted.seed,
+            checkpoint=checkpoint,
+            progress=progress,
         )
-        about = _about(wanted, deeds, data, {**trained.settings})
-        export_forecaster(trained, wanted.repository, version, about=about)
-        return trained.metrics
+        about = _about(wanted, deeds, trained.settings)
+        version = export_forecaster(trained, wanted.repository, about=about)
+        return Made(version, trained.metrics)
 
-    _run(FORECASTER, wanted, make)
-    return 0
+    return _run(FORECASTER, wanted, SETTINGS, make)
 
 
-def _run(spec: ModelSpec, wanted: Wanted, make: Make) -> None:
+def _run(spec: ModelSpec, wanted: Wanted, network: Mapping[str, float], make: Make) -> int:
     console = Console(highlight=False)
-    narrator = Narrator(console, headless=not console.is_terminal)
     model = wanted.repository / spec.name
-    there = versions_in(model)
-    if there and not fits(model, spec):
+    if versions_in(model) and not fits(model, spec):
         raise Misconfigured(
             f"{model}: its versions have other tensors; choose another --repository"
         )
-    version = 1 + max(map(int, there), default=0)
+    begun = Begun(wanted.repository, spec.name, _told(wanted, network), say=console.print)
+    if wanted.anew:
+        begun.forget()
+    checkpoint: Path | None = None
     try:
-        with narrator.step(spec.name, f"Training {spec.name} {version}") as update:
-            metrics = make(version, lambda _stage, share: update(share, ""))
+        deeds = begun.deeds(wanted.past)
+        checkpoint = begun.checkpoint(deeds)
+        made = _made(spec, wanted, console, partial(make, deeds, Checkpoint(checkpoint)))
+    except KeyboardInterrupt:
+        sys.stderr.write(f"{_stopped(checkpoint)}\n")
+        return _INTERRUPTED
+    begun.forget()
+    _tell(spec, wanted, made, console)
+    return 0
+
+
+def _made(
+    spec: ModelSpec, wanted: Wanted, console: Console, make: Callable[[Progress], Made]
+) -> Made:
+    narrator = Narrator(console, headless=not console.is_terminal)
+    try:
+        with narrator.step(spec.name, f"Training {spec.name}") as update:
+            return make(lambda _stage, share: update(share, ""))
     except ValueError as error:
-        raise Misconfigured(f"{wanted.source}: {error}") from error
-    for name, value in metrics.items():
+        raise Misconfigured(f"{wanted.past.name}: {error}") from error
+
+
+def _tell(spec: ModelSpec, wanted: Wanted, made: Made, console: Console) -> None:
+    for name, value in made.metrics.items():
         console.print(f"  {name}: {value:.4g}")
-    console.print(f"{model / str(version)}: report.json says what it was made of.", soft_wrap=True)
-    if there:
+    model = wanted.repository / spec.name
+    console.print(f"{model / made.version}: report.json says what it was made of.", soft_wrap=True)
+    if made.version not in served_in(model):
         console.print(
-            f"It answers nobody yet: storestream models promote {spec.name} {version} "
+            f"It answers nobody yet: storestream models promote {spec.name} {made.version} "
             f"--repository {wanted.repository}",
             soft_wrap=True,
         )
 
 
-def _checkpoint(wanted: Wanted, data: str) -> Path:
-    """Return where a training is kept: another one for other data, settings or seed."""
-    told = f"{data} {wanted.seed} {wanted.min_count} {wanted.max_products}"
-    mark = hashlib.sha256(told.encode()).hexdigest()[:12]
-    name = f".{wanted.repository.name}-training"
-    return wanted.repository.with_name(name) / f"{RECOMMENDER.name}-{mark}.pt"
+def _stopped(checkpoint: Path | None) -> str:
+    if checkpoint is not None and checkpoint.exists():
+        return f"Stopped; the same command goes on from {checkpoint}."
+    return "Stopped before anything was learnt; the same command begins again."
 
 
-def _about(
-    wanted: Wanted, deeds: Deeds, data: str, settings: Mapping[str, float]
-) -> dict[str, object]:
+def _told(wanted: Wanted, network: Mapping[str, float]) -> Mapping[str, object]:
+    """Return what makes another training of it; more time is no other one."""
+    return {
+        "past": wanted.past.name,
+        "seed": wanted.seed,
+        "min_count": wanted.min_count,
+        "max_products": wanted.max_products,
+        **network,
+    }
+
+
+def _about(wanted: Wanted, deeds: Deeds, settings: Mapping[str, float]) -> dict[str, object]:
     return {
         "trained_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "source": wanted.source,
-        "data": data,
+        "source": wanted.past.name,
+        "data": deeds.sha256,
         "acts": len(deeds),
         "min_count": wanted.min_count,
         "seed": wanted.seed,
-        "settings": settings,
+        "settings": {**settings},
     }

@@ -12,7 +12,7 @@ from stream.model_specs import HISTORY_DAYS, MODELS, QUANTILES
 from stream.models.acts import History, indexed
 from stream.models.fitting import Budget
 from stream.models.forecaster import empirical_quantiles, train_forecaster
-from stream.models.progress import paced, silent
+from stream.models.progress import Pace, silent
 from stream.models.recommender import train_recommender, vocabulary_of
 from stream.models.train import train_all
 from tests.integration.triton_fixtures import make_demand, make_histories
@@ -71,7 +71,7 @@ def test_empirical_quantiles_of_steady_demand_are_its_multiples() -> None:
 def test_a_budget_bounds_the_steps_and_the_share_ends_at_one() -> None:
     told: list[float] = []
 
-    shares = list(paced("x", 50, 60.0, lambda _stage, share: told.append(share)))
+    shares = list(Pace("x", 50, 60.0, lambda _stage, share: told.append(share)))
 
     assert len(shares) == 50
     assert shares == sorted(shares)
@@ -80,11 +80,11 @@ def test_a_budget_bounds_the_steps_and_the_share_ends_at_one() -> None:
 
 
 def test_no_time_still_trains_one_step() -> None:
-    assert list(paced("x", 1000, 0.0, silent)) == [0.0]
+    assert list(Pace("x", 1000, 0.0, silent)) == [0.0]
 
 
 def test_ample_time_leaves_the_shares_to_the_steps() -> None:
-    assert list(paced("x", 4, 60.0, silent)) == [0.0, 0.25, 0.5, 0.75]
+    assert list(Pace("x", 4, 60.0, silent)) == [0.0, 0.25, 0.5, 0.75]
 
 
 def test_a_failed_training_leaves_nothing(tmp_path: Path) -> None:

@@ -76,10 +76,10 @@ def test_a_training_that_is_stopped_goes_on_with_the_same_command(
     asked = ["train", "recommender", "--from", str(walks), "--repository", str(repository)]
     command = [sys.executable, "-m", "stream", *asked, "--minutes", "60"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as child:
-        kept = until(lambda: [*tmp_path.rglob("recommender-*.pt")], "it is kept", within_s=90)
+        kept = until(lambda: [*tmp_path.rglob("*.pt")], "it is kept", within_s=90)
         child.send_signal(signal.SIGINT)
         _, told = child.communicate()
-    n_steps = torch.load(kept[0], weights_only=True)["at"][3]
+    n_steps = torch.load(kept[0], weights_only=True)["at"]["n_steps"]
 
     train("recommender", walks, repository, "--minutes", "0.05")
 
@@ -87,6 +87,26 @@ def test_a_training_that_is_stopped_goes_on_with_the_same_command(
     assert f"the same command goes on from {kept[0]}" in told
     assert ModelRepository(repository).report("recommender", "1")["n_steps"] >= n_steps > 0
     assert not kept[0].exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["models"]
+
+
+def test_what_cannot_be_served_there_is_said_before_anything_is_read(tmp_path: Path) -> None:
+    (tmp_path / "recommender" / "1").mkdir(parents=True)
+    (tmp_path / "recommender" / "config.pbtxt").write_text('name: "recommender"\n')
+
+    with pytest.raises(Misconfigured, match="its versions have other tensors"):
+        train("recommender", tmp_path / "nothing", tmp_path)
+
+
+def test_the_repository_may_be_where_one_stands(
+    walks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "models").mkdir()
+    monkeypatch.chdir(tmp_path / "models")
+
+    train("forecaster", walks, Path(), "--minutes", "0.05")
+
+    assert ModelRepository(Path()).versions("forecaster") == ("1",)
 
 
 def test_too_little_to_learn_from_is_said(tmp_path: Path) -> None:
