@@ -79,6 +79,13 @@ async def models(triton: str) -> AsyncIterator[TritonModels]:
 
 
 def make_models(url: str, *, timeout_s: float = 5.0, reset_s: float = 0.2) -> TritonModels:
-    patience = Patience(timeout_s=timeout_s, deadline_s=2 * timeout_s, n_retries=2, backoff_s=0.02)
+    """Return a client as patient about the server itself: a busy machine is not one that is away."""
+    patience = Patience(
+        timeout_s=timeout_s,
+        deadline_s=2 * timeout_s,
+        n_retries=2,
+        backoff_s=0.02,
+        alive_s=timeout_s / 2,
+    )
     make_breaker = partial(Breaker, n_failures=2, reset_s=reset_s)
     return TritonModels(url, patience=patience, make_breaker=make_breaker)
