@@ -48,8 +48,8 @@ group that gave it up (``kafka/vigil.py``), work that stands still (``agents/wat
 that does (``agents/loop_guard.py``).
 
 ``app/`` wires these; ``settings.py``, ``topics.py`` and ``errors.py`` are the three tables that
-the rest refers to. ``models/``, ``local/`` and ``demo/`` train, embed and show; the worker never
-imports them.
+the rest refers to. ``training/`` has ``models/`` learn from a store's past and ``evaluation/`` says how
+well; ``local/`` embeds broker and Triton, ``demo/`` shows it all. The worker never imports these.
 """
 
 __version__ = "0.1.0"

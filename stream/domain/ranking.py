@@ -54,10 +54,10 @@ def rank(
 ) -> tuple[RecommendedItem, ...]:
     """Return the best of *candidates* that the visitor can still want.
 
-    The last places are for *novel*, :func:`novelties`. Left out: what is in the basket, what is sold out, and what was bought of late, counted back
+    Left out: what is in the basket, what is sold out, and what was bought of late, counted back
     from *now_ms*. *candidates* are products and scores, best first, as the model gives them, read
     only until enough are found; *sold_out* is asked once for each, so give a set. *names* are
-    those to show, by product.
+    those to show, by product. The last places are for *novel*, see :func:`novelties`.
 
     Returns:
         At most ``policy.n_items``, best first; empty when every candidate is left out.
