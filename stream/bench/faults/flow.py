@@ -118,9 +118,9 @@ class Flow:
             if not data:
                 writer.write_eof()
                 return
+            self._weather.n_bytes += len(data)  # first, so that who has heard it finds it counted
             writer.write(data)
             await writer.drain()
-            self._weather.n_bytes += len(data)
 
     def _arrival_s(self, n_bytes: int) -> float:
         """Return when *n_bytes* more have gone through, by the loop's clock."""
