@@ -67,8 +67,10 @@ class Said:
         return [frozenset(map(name, of_row)) for of_row in (self.ids[:, :n_items] - 1).tolist()]
 
 
-async def ask(inference: Inference, vocabulary: Vocabulary, histories: Histories) -> Said:
-    """Ask for the rows of which the vocabulary knows a product.
+async def ask(
+    inference: Inference, vocabulary: Vocabulary, histories: Histories, *, halving: bool = True
+) -> Said:
+    """Ask for the rows of which the vocabulary knows a product; *halving* as of ``infer_rows``.
 
     Raises:
         InferenceUnavailable: The model gave no answer.
@@ -82,7 +84,7 @@ async def ask(inference: Inference, vocabulary: Vocabulary, histories: Histories
 
     asked = [histories[row] for row in rows]
     outputs, accepted, refused = await infer_rows(
-        inference, RECOMMENDER, vocabulary.version, asked, encode=encode
+        inference, RECOMMENDER, vocabulary.version, asked, encode=encode, halving=halving
     )
     refusals = {rows[place]: error for place, error in refused}
     if not accepted:

@@ -97,11 +97,14 @@ class Proposer:
         return proposals
 
     async def _tried(self, lineup: Lineup, histories: Histories) -> Proposals:
-        """Ask the version on trial; whom it fails, the other one answers: no trial degrades."""
+        """Ask the version on trial; whom it fails, the other one answers: no trial degrades.
+
+        What it refuses is not halved: that would take time of those who are answered anyway.
+        """
         vocabulary = lineup.canary.vocabulary if lineup.canary else None
         if vocabulary is None:
             return await self._answered(lineup, histories)
-        tried, _ = await self._asked(self._trial, vocabulary, histories)
+        tried, _ = await self._asked(self._trial, vocabulary, histories, halving=False)
         failed = tried.degraded | tried.refused.keys()
         if not failed:
             return tried
@@ -112,11 +115,16 @@ class Proposer:
         return Proposals(candidates, versions, instead.refused, instead.degraded)
 
     async def _asked(
-        self, inference: Inference, vocabulary: Vocabulary, histories: Histories
+        self,
+        inference: Inference,
+        vocabulary: Vocabulary,
+        histories: Histories,
+        *,
+        halving: bool = True,
     ) -> tuple[Proposals, Said | None]:
         """Return the proposals, and what they were made of if that can be relied upon."""
         try:
-            said = await ask(inference, vocabulary, histories)
+            said = await ask(inference, vocabulary, histories, halving=halving)
         except InferenceUnavailable:
             return Proposals(degraded=frozenset(histories)), None
         if said.is_foreign:

@@ -76,8 +76,12 @@ async def infer_rows(
     items: Sequence[Item],
     *,
     encode: Callable[[Sequence[Item]], Tensors],
+    halving: bool = True,
 ) -> tuple[dict[str, NDArray[Any]], list[int], list[tuple[int, InferenceRejected]]]:
     """Ask for all rows; where the server refuses, halve until the refused rows stand alone.
+
+    Args:
+        halving: Whether to; else one request that is refused refuses all of its rows.
 
     Returns:
         The outputs of the accepted rows, the positions of these rows in *items*, and the
@@ -94,8 +98,8 @@ async def infer_rows(
         try:
             outputs = await inference.infer(spec, version, encode(items[start:stop]))
         except InferenceRejected as error:
-            if stop - start == 1:
-                refused.append((start, error))
+            if stop - start == 1 or not halving:
+                refused.extend((place, error) for place in range(start, stop))
             else:
                 middle = (start + stop) // 2
                 spans += [(middle, stop), (start, middle)]

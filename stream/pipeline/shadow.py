@@ -53,7 +53,7 @@ class Shadow:
 
     async def _compare(self, vocabulary: Vocabulary, said: Said, histories: Histories) -> None:
         try:
-            shadow = await ask(self._inference, vocabulary, histories)
+            shadow = await ask(self._inference, vocabulary, histories, halving=False)
         except InferenceError:
             self._count(vocabulary, "failed", len(histories))
             return

@@ -112,6 +112,16 @@ async def test_whom_the_trial_fails_the_other_version_answers_and_the_variant_st
     }
 
 
+async def test_what_a_trial_refuses_is_not_halved() -> None:
+    trial = Model(refuse=refuse(InferenceRejected("no")))
+    proposer = Proposer(Model(), trial=trial)
+    proposer.lineup = Lineup(OLD, Canary(HALF, NEW))
+
+    await proposer.propose(VISITS)
+
+    assert trial.requests == [("recommender", "2", len(TRIED))]
+
+
 async def test_trial_whose_version_is_not_there_is_answered_by_the_other() -> None:
     trial = Model()
     proposer = Proposer(Model(), trial=trial)

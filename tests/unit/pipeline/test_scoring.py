@@ -79,6 +79,23 @@ async def test_bisection_answers_all_rows_but_the_refused(n_rows: int, poison: s
     assert not accepted or len(outputs["candidates"]) == len(accepted)
 
 
+async def test_without_halving_one_request_refuses_all_of_its_rows() -> None:
+    model = Model(lambda _: InferenceRejected("poison"))
+
+    outputs, accepted, refused = await infer_rows(
+        model,
+        RECOMMENDER,
+        "3",
+        [1, 2, 3],
+        encode=lambda some: {"items": np.array(some)},
+        halving=False,
+    )
+
+    assert (outputs, accepted) == ({}, [])
+    assert [place for place, _ in refused] == [0, 1, 2]
+    assert len(model.requests) == 1
+
+
 async def test_an_absent_model_is_not_bisected() -> None:
     model = Model(lambda _: InferenceUnavailable("away"))
 
