@@ -35,6 +35,14 @@ def to_inputs(spec: ModelSpec, inputs: Tensors) -> tuple[list[Any], int]:
     return tensors, n_rows
 
 
+def empty_row(spec: ModelSpec) -> Tensors:
+    """Return one row of zeros, which every model that has rows answers."""
+    return {
+        wanted.name: np.zeros((1, *wanted.shape), triton_to_np_dtype(wanted.datatype))
+        for wanted in spec.inputs
+    }
+
+
 def to_outputs(spec: ModelSpec, result: Any, n_rows: int) -> dict[str, NDArray[Any]]:
     """Return the answer's arrays.
 

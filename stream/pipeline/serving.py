@@ -102,6 +102,7 @@ class Serving:
             await self.until_ready()
             await asyncio.sleep(self._retry_s)
             await self._take_back()
+            await self._stay_asked()
 
     async def until_ready(self) -> None:
         """Try until the models are there; one that is not keeps the other from nothing.
@@ -210,6 +211,16 @@ class Serving:
             told.labels(FORECASTER.name, ANSWERING, self._forecaster.version).set(1)
         for model, version in self._refusals.all():
             told.labels(model, "refused", version).set(1)
+
+    async def _stay_asked(self) -> None:
+        """Ask each version in use, visitors or not: one that nobody asks is unloaded."""
+        in_use = [(RECOMMENDER, each.version) for each in self._proposer.lineup.vocabularies()]
+        if self._forecaster.version:
+            in_use.append((FORECASTER, self._forecaster.version))
+        touches = (self._server.touch(*each) for each in in_use)
+        for outcome in await asyncio.gather(*touches, return_exceptions=True):
+            if isinstance(outcome, BaseException) and not isinstance(outcome, InferenceError):
+                raise outcome
 
     async def _take_back(self) -> None:
         """Forget versions that are no longer served.

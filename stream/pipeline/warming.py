@@ -23,6 +23,9 @@ from stream.ports import Inference, Tensors
 
 log = structlog.get_logger(__name__)
 
+#: More than anybody sells of a product in a day.
+_MANY_UNITS = 10_000
+
 
 class ModelServer(Inference, Protocol):
     """A server that can be asked what it serves."""
@@ -40,6 +43,9 @@ class ModelServer(Inference, Protocol):
 
     async def is_ready(self, spec: ModelSpec, version: str) -> bool:
         """Return whether *version* is served; raises InferenceUnavailable without an answer."""
+
+    async def touch(self, spec: ModelSpec, version: str) -> None:
+        """Have *version* answer a row that is nobody's; raises InferenceError where it does not."""
 
     async def vocabulary(self, version: str) -> tuple[str, ...]:
         """Return the product ids that a recommender version knows, in order of their index."""
@@ -67,9 +73,7 @@ async def warmed_recommender(
     n_products = len(vocabulary.product_ids)
     if not n_products:
         raise _refusal(RECOMMENDER, version, "a vocabulary of at least one product, got none")
-    items = np.zeros((n_rows, MAX_ITEMS), np.int64)
-    items[:, -1] = 1 + np.arange(n_rows) % n_products
-    full = {"items": items, "kinds": np.where(items > 0, int(Kind.VIEW), 0)}
+    full = _sessions(n_rows, n_products)
     async for answer in _answers(server, RECOMMENDER, version, full, in_full=in_full):
         ids = answer["candidates"]
         if ids.min() < 1 or ids.max() > n_products:
@@ -80,13 +84,29 @@ async def warmed_recommender(
     return vocabulary
 
 
+def _sessions(n_rows: int, n_products: int) -> Tensors:
+    """Return rows of every length, with products from the whole vocabulary and acts of every kind."""
+    places = np.linspace(1, n_products, n_rows * MAX_ITEMS).round().astype(np.int64)
+    items = places.reshape(n_rows, MAX_ITEMS)
+    kinds = np.resize(np.array(Kind), items.shape)
+    lengths = MAX_ITEMS - np.arange(n_rows) % MAX_ITEMS
+    there = np.arange(MAX_ITEMS) >= MAX_ITEMS - lengths[:, None]
+    return {"items": items * there, "kinds": kinds * there}
+
+
 async def warm_forecaster(
     server: ModelServer, version: str, n_rows: int, *, in_full: bool = False
 ) -> None:
-    """Return once a version has answered as it must; arguments and errors as of the recommender."""
+    """Return once a version has answered as it must; arguments and errors as of the recommender.
+
+    Asked are products that sell nothing, or up to a lot a day, known for one day or for all.
+    """
     await server.check([FORECASTER])
-    demand = np.zeros((n_rows, HISTORY_DAYS), np.float32)
-    weekday = np.zeros((n_rows, 1), np.int64)
+    units = np.geomspace(1, _MANY_UNITS, n_rows) - 1
+    demand = np.repeat(units[:, None], HISTORY_DAYS, axis=1).astype(np.float32)
+    known_days = 1 + np.arange(n_rows) % HISTORY_DAYS
+    demand[np.arange(HISTORY_DAYS) < HISTORY_DAYS - known_days[:, None]] = -1
+    weekday = np.arange(n_rows)[:, None] % 7
     full: Tensors = {"demand": demand, "weekday": weekday}
     async for answer in _answers(server, FORECASTER, version, full, in_full=in_full):
         cumulative = answer["cumulative"]

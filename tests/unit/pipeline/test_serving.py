@@ -49,6 +49,7 @@ class Server(Model):
         self.n_rows: list[tuple[str, int]] = []
         self.resting: list[str] = []
         self.beside: set[str] = set()
+        self.touched: list[tuple[str, str]] = []
         self.broken: set[str] = set()
         self.breaking = no_numbers
 
@@ -74,6 +75,11 @@ class Server(Model):
 
     async def is_ready(self, spec: ModelSpec, version: str) -> bool:
         return version in {self.asked(), *self.beside}
+
+    async def touch(self, spec: ModelSpec, version: str) -> None:
+        self.touched.append((spec.name, version))
+        if version not in {self.asked(), *self.beside}:
+            raise InferenceUnavailable(f"version {version} is not found")
 
     def held_back(self) -> Sequence[str]:
         return self.resting
@@ -153,6 +159,31 @@ async def test_redeployed_version_is_taken_up_when_the_old_one_is_gone(followed:
     await settled()
 
     assert followed.in_use() == ("2", "2")
+
+
+async def test_what_is_in_use_is_asked_now_and_then_though_nobody_comes(followed: Served) -> None:
+    followed.server.beside |= {"2", "3"}
+    followed.decide(
+        Rollout(
+            model="recommender",
+            revision=1,
+            version="1",
+            canary=Trial("2", 0.5),
+            shadow="3",
+            decided_at_ms=0,
+        )
+    )
+    await settled()
+    followed.server.touched.clear()
+
+    await settled()
+
+    assert set(followed.server.touched) == {
+        ("recommender", "1"),
+        ("recommender", "2"),
+        ("recommender", "3"),
+        ("forecaster", "1"),
+    }
 
 
 async def test_server_that_is_away_keeps_the_versions_in_use(followed: Served) -> None:
