@@ -7,7 +7,9 @@ that stay are not touched: 2.51 answered every request for one meanwhile.
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 from collections.abc import Collection, Iterable, Sequence
 from itertools import chain
 from pathlib import Path
@@ -22,6 +24,37 @@ from stream.model_specs import SERVED_WITH, ModelSpec
 
 CONFIG = "config.pbtxt"
 REPORT = "report.json"
+_LOCK = ".changing"
+
+
+class RepositoryLock:
+    """Held by who changes what is served, from looking to being done.
+
+    The system lets go of it when its process ends, however that comes about.
+    """
+
+    def __init__(self, repository: Path) -> None:
+        self._path = repository / _LOCK
+        self._held: int | None = None
+
+    def acquire(self, *, wait: bool) -> bool:
+        """Hold it, and return whether it is; *wait* blocks until it is free."""
+        held = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BaseException as error:
+            os.close(held)
+            if isinstance(error, BlockingIOError):
+                return False
+            raise
+        self._held = held
+        return True
+
+    def release(self) -> None:
+        """Let go of it."""
+        if self._held is not None:
+            os.close(self._held)
+            self._held = None
 
 
 class ModelRepository:
@@ -31,16 +64,20 @@ class ModelRepository:
         """Raise Misconfigured if there is no such folder."""
         if not folder.is_dir():
             raise Misconfigured(f"{folder}: expected a folder of models, got none")
-        self._folder = folder
+        self.folder = folder
+
+    def lock(self) -> RepositoryLock:
+        """Return what to hold while changing what is served."""
+        return RepositoryLock(self.folder)
 
     def versions(self, model: str) -> tuple[str, ...]:
         """Return the versions that are on disk, oldest first."""
-        return versions_in(self._folder / model)
+        return versions_in(self.folder / model)
 
     def report(self, model: str, version: str) -> dict[str, Any]:
         """Return what training measured of a version; nothing where it left no report."""
         try:
-            text = (self._folder / model / version / REPORT).read_text("utf-8")
+            text = (self.folder / model / version / REPORT).read_text("utf-8")
             report = json.loads(text)
         except (OSError, ValueError):
             return {}
@@ -52,7 +89,7 @@ class ModelRepository:
         Raises:
             Misconfigured: The model has no configuration, or one that cannot be read.
         """
-        return served_in(self._folder / model)
+        return served_in(self.folder / model)
 
     def serve(self, model: str, versions: Collection[str]) -> None:
         """Name *versions* as those to be served, for the next time that the model is loaded.
@@ -60,7 +97,7 @@ class ModelRepository:
         Raises:
             Misconfigured: The model has no configuration, or one that cannot be read.
         """
-        name_served(self._folder / model, versions)
+        name_served(self.folder / model, versions)
 
 
 def versions_in(model: Path) -> tuple[str, ...]:

@@ -7,18 +7,23 @@ nobody asks for it any more.
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Collection
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from stream.domain import rollouts
 from stream.domain.rollouts import Rollout, Trial
-from stream.errors import InferenceError, NothingToDecide
+from stream.errors import DecisionOvertaken, InferenceError, NothingToDecide
 from stream.lifecycle.decisions import Decisions
 from stream.lifecycle.server import ModelServing, newest, spec_of
 from stream.model_specs import RECOMMENDER
 
 Say = Callable[[str], None]
+#: Another command is waited for so long; it may be loading a model.
+_OTHERS_S = 600.0
+_POLL_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,25 +86,62 @@ class Change:
         Raises:
             NothingToDecide: No such version, or it holds already.
             VersionRefused: The version failed; all is as it was.
-            DecisionOvertaken: Somebody else decided meanwhile; all is as it was.
+            DecisionOvertaken: Somebody else decided meanwhile; what that needs is served.
+            PublishFailed: It may be decided or not; what it needs stays loaded.
         """
         self._refuse_impossible(wish)
-        before = await self._before()
-        after = self._after(before, wish)
-        await self._decide(before, after, wish)
+        async with self._alone():
+            before = await self._before()
+            after = self._after(before, wish)
+            await self._decide(before, after, wish)
         self._say(f"Decided, revision {after.revision}: {described(after)}.")
         self._say("Each worker takes it once it has read it and warmed it up, in one step.")
         await self._let_go(after)
 
+    @asynccontextmanager
+    async def _alone(self) -> AsyncIterator[None]:
+        """Hold the repository: what one command finds served is then what it leaves, or changes.
+
+        Raises:
+            DecisionOvertaken: Another command does not end.
+        """
+        lock, until = self._serving.repository.lock(), time.monotonic() + _OTHERS_S
+        if not lock.acquire(wait=False):
+            self._say("Another command is changing these models; it is waited for …")
+            while not lock.acquire(wait=False):
+                if time.monotonic() > until:
+                    raise DecisionOvertaken(
+                        f"{self._model}: another command has been changing these models for "
+                        f"{_OTHERS_S:.0f} s; try again when it is done"
+                    )
+                await asyncio.sleep(_POLL_S)
+        try:
+            yield
+        finally:
+            lock.release()
+
     async def _decide(self, before: Rollout | None, after: Rollout, wish: Wish) -> None:
         """Publish *after*, once what it brings is served; ending a trial brings nothing."""
-        if isinstance(wish, Rollback) and before is not None and after.version == before.version:
+        trial = isinstance(wish, Promotion) and wish.is_trial
+        if before is not None and after.version == before.version and not trial:
             await self._decisions.publish(after, after=before)
             return
         brought = wish.version if isinstance(wish, Promotion) else after.version
         self._say(f"{self._model}: version {brought} is loaded and tried out …")
-        async with self._serving.serving(self._model, brought, beside=after.versions):
+        added = await self._serving.bring_up(self._model, brought, beside=after.versions)
+        try:
             await self._decisions.publish(after, after=before)
+        except DecisionOvertaken:
+            holds = await self._decisions.of(self._model)
+            needed = holds.versions if holds else frozenset()
+            await self._serving.take_down(self._model, added - needed)
+            raise
+        except BaseException:
+            self._say(
+                f"Whether that was decided is not known, so version {brought} stays loaded: "
+                "storestream models list"
+            )
+            raise
 
     def _after(self, before: Rollout | None, wish: Wish) -> Rollout:
         if before is None and isinstance(wish, Promotion) and not wish.is_trial:
@@ -148,16 +190,26 @@ class Change:
         named = ", ".join(sorted(old, key=int))
         self._say(f"Version {named} stays loaded until nobody asks for it …")
         try:
-            unasked = await self._serving.is_unasked(
-                model, old, answering=after.version, within_s=self._wait_s
-            )
-            if unasked and await self._decisions.of(model) == after:
-                await self._serving.serve(model, after.versions)
+            if await self._unload(after, old):
                 self._say(f"Version {named} is unloaded; it stays on disk.")
                 return
         except InferenceError as error:
             self._say(f"Triton does not say: {error}")
+        except DecisionOvertaken as error:
+            self._say(str(error))
         self._say(f"Version {named} is left loaded: it may still be asked for.")
+
+    async def _unload(self, after: Rollout, old: Collection[str]) -> bool:
+        unasked = await self._serving.is_unasked(
+            self._model, old, answering=after.version, within_s=self._wait_s
+        )
+        if not unasked:
+            return False
+        async with self._alone():
+            if await self._decisions.of(self._model) != after:
+                return False
+            await self._serving.serve(self._model, after.versions)
+        return True
 
 
 def described(rollout: Rollout) -> str:

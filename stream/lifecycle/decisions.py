@@ -64,16 +64,14 @@ class Decisions:
         """Let *rollout* hold from now on.
 
         Raises:
-            DecisionOvertaken: What holds now is not *after*.
+            DecisionOvertaken: What holds now is not *after*, or was decided at the same time.
             PublishFailed: The broker did not confirm it; it may hold all the same.
         """
-        holds = await self.of(rollout.model)
-        if holds != after:
-            by = "no decision" if holds is None else f"revision {holds.revision}"
-            raise DecisionOvertaken(
-                f"{rollout.model}: {by} holds by now, somebody else decided meanwhile: look at "
-                "`storestream models list`, and decide again"
-            )
+        _check(await self.of(rollout.model), rollout.model, expected=after)
+        await self._append(rollout)
+        _check(await self.of(rollout.model), rollout.model, expected=rollout)
+
+    async def _append(self, rollout: Rollout) -> None:
         settings, key = self._settings, rollout.model.encode()
         producer = BulkProducer(
             settings.bootstrap,
@@ -90,6 +88,15 @@ class Decisions:
             await producer.publish([record])
         finally:
             await producer.stop()
+
+
+def _check(holds: Rollout | None, model: str, *, expected: Rollout | None) -> None:
+    if holds != expected:
+        by = "no decision" if holds is None else f"revision {holds.revision}"
+        raise DecisionOvertaken(
+            f"{model}: {by} holds by now, somebody else decided meanwhile: look at "
+            "`storestream models list`, and decide again"
+        )
 
 
 def _readable(record: InRecord, partition: int) -> Rollout | None:

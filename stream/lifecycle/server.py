@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Collection, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Collection
 from types import TracebackType
 from typing import Self
 
@@ -34,6 +33,19 @@ class ModelServing:
     def __init__(self, settings: Settings, repository: ModelRepository) -> None:
         self.repository = repository
         self.models = TritonModels(settings.triton_url, patience=_PATIENCE)
+        self._as_worker = TritonModels(
+            settings.triton_url,
+            patience=Patience(
+                timeout_s=settings.triton_timeout_s,
+                deadline_s=settings.triton_deadline_s,
+                n_retries=settings.triton_retries,
+                backoff_s=settings.triton_backoff_s,
+                alive_s=settings.triton_timeout_s,
+            ),
+        )
+        self._limits = (
+            f"{settings.triton_timeout_s:g} s a request and {settings.triton_deadline_s:g} s in all"
+        )
         self._full_rows = {
             RECOMMENDER.name: settings.max_rows,
             FORECASTER.name: settings.stock_in_flight_rows,
@@ -41,6 +53,7 @@ class ModelServing:
 
     async def __aenter__(self) -> Self:
         await self.models.start()
+        await self._as_worker.start()
         return self
 
     async def __aexit__(
@@ -49,34 +62,41 @@ class ModelServing:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        await self._as_worker.stop()
         await self.models.stop()
 
     async def ready(self, model: str) -> tuple[str, ...]:
         """Return the versions that Triton has ready, oldest first."""
         return await self.models.control.ready_versions(spec_of(model))
 
-    @asynccontextmanager
-    async def serving(
-        self, model: str, version: str, *, beside: Collection[str]
-    ) -> AsyncIterator[None]:
-        """Serve *version* beside others, tried out; put all back if that, or what follows, fails.
+    async def bring_up(self, model: str, version: str, *, beside: Collection[str]) -> set[str]:
+        """Serve *version* beside others, tried out; return what was not served before.
 
         Raises:
-            VersionRefused: It cannot be loaded, or failed its warm-up.
+            VersionRefused: It cannot be loaded, or failed its warm-up; all is as it was.
             InferenceUnavailable: The server does not answer.
         """
         await self.models.control.is_live()
-        before = {part: self.repository.served(part) for part in _parts(model)}
+        before = set(self.repository.served(model))
+        wanted = {*before, *beside, version}
         try:
-            try:
-                await self.serve(model, {*before[model], *beside, version})
-                await self._try_out(model, version)
-            except (InferenceError, ModelMismatch) as error:
+            await self.serve(model, wanted)
+            await self._try_out(model, version)
+        except BaseException as error:
+            await self.take_down(model, wanted - before)
+            if isinstance(error, InferenceError | ModelMismatch):
                 raise VersionRefused(f"{model} version {version} is refused: {error}") from error
-            yield
-        except BaseException:
-            await self._put_back(before)
             raise
+        return wanted - before
+
+    async def take_down(self, model: str, versions: Collection[str]) -> None:
+        """Serve *versions* no longer; where Triton does not do it, it does so once it is restarted."""
+        for part in _parts(model):
+            self.repository.serve(part, set(self.repository.served(part)) - set(versions))
+            try:
+                await self.models.control.load(part)
+            except InferenceError as error:
+                log.warning("not_put_back_on_the_server", model=part, reason=str(error))
 
     async def serve(self, model: str, versions: Collection[str]) -> None:
         """Serve exactly *versions* of a model; those that stay go on answering meanwhile.
@@ -108,19 +128,21 @@ class ModelServing:
         return False
 
     async def _try_out(self, model: str, version: str) -> None:
+        """Ask patiently first, since the first answers take longest, and then as a worker does."""
+        await self._warm_up(self.models, model, version)
+        try:
+            await self._warm_up(self._as_worker, model, version)
+        except InferenceError as error:
+            raise VersionRefused(
+                f"as patient as a worker, which is {self._limits}: {error}"
+            ) from error
+
+    async def _warm_up(self, server: TritonModels, model: str, version: str) -> None:
         n_rows = self._full_rows[model]
         if model == RECOMMENDER.name:
-            await warmed_recommender(self.models, version, n_rows, in_full=True)
+            await warmed_recommender(server, version, n_rows, in_full=True)
         else:
-            await warm_forecaster(self.models, version, n_rows, in_full=True)
-
-    async def _put_back(self, before: Mapping[str, Collection[str]]) -> None:
-        for part, versions in before.items():
-            self.repository.serve(part, versions)
-            try:
-                await self.models.control.load(part)
-            except InferenceError as error:
-                log.warning("not_put_back_on_the_server", model=part, reason=str(error))
+            await warm_forecaster(server, version, n_rows, in_full=True)
 
 
 def spec_of(model: str) -> ModelSpec:

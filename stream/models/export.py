@@ -25,6 +25,7 @@ from stream.models.recommender import TrainedRecommender
 from stream.repository import (
     CONFIG,
     REPORT,
+    RepositoryLock,
     name_served,
     next_version,
     policy_of,
@@ -131,6 +132,9 @@ def _lay(model: str, repository: Path, fills: Mapping[str, Fill]) -> str:
             )
             filled[spec.name] = Path(stack.enter_context(scratch)) / "version"
             _write(spec, filled[spec.name], fills[spec.name])
+        lock = RepositoryLock(repository)
+        lock.acquire(wait=True)
+        stack.callback(lock.release)
         version = next_version(repository, model)
         _configure(model, repository, version)
         for part, folder in filled.items():

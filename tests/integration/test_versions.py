@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,39 +16,119 @@ from stream.errors import InferenceUnavailable, VersionRefused
 from stream.lifecycle.server import ModelServing
 from stream.local.triton import EmbeddedTriton
 from stream.model_specs import MAX_ITEMS, MODELS, RECOMMENDER
+from stream.pipeline.forecasts import Forecaster
+from stream.pipeline.lineup import ANSWERING
+from stream.pipeline.proposals import Proposer
+from stream.pipeline.rollouts import Rollouts
+from stream.pipeline.serving import Serving, Wishes
 from stream.repository import ModelRepository
 from stream.settings import Settings
+from stream.telemetry import Telemetry
 from tests.integration.triton_fixtures import MODEL_NAMES, inputs_of
 
 pytestmark = [pytest.mark.triton, pytest.mark.slow]
 
 ITEMS = np.full((1, MAX_ITEMS), 1, np.int64)
 BROKEN = "raise RuntimeError('no')\n"
+SLOW = """
+
+import time
+
+execute_at_once = TritonPythonModel.execute
+
+
+def execute_slowly(self, requests):
+    time.sleep(1.5)
+    return execute_at_once(self, requests)
+
+
+TritonPythonModel.execute = execute_slowly
+"""
+
+
+@pytest.fixture(scope="module")
+def repository(tiny_repository: Path, tmp_path_factory: pytest.TempPathFactory) -> ModelRepository:
+    """Version 1 of each model is served; 2 is the same beside it, 3 cannot be loaded, 4 is slow."""
+    folder = shutil.copytree(tiny_repository, tmp_path_factory.mktemp("versions") / "models")
+    for spec in MODELS:
+        for version in ("2", "3", "4"):
+            shutil.copytree(folder / spec.name / "1", folder / spec.name / version)
+    model = folder / RECOMMENDER.name
+    (model / "3" / "model.py").write_text(BROKEN)
+    (model / "4" / "model.py").write_text((model / "1" / "model.py").read_text() + SLOW)
+    return ModelRepository(folder)
+
+
+@pytest.fixture(scope="module")
+def server(
+    repository: ModelRepository, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[EmbeddedTriton]:
+    started = EmbeddedTriton(tmp_path_factory.mktemp("triton"), repository.folder)
+    started.start(MODEL_NAMES)
+    yield started
+    started.stop()
 
 
 @pytest_asyncio.fixture
-async def serving(tiny_repository: Path, tmp_path: Path) -> AsyncIterator[ModelServing]:
-    """Version 1 of each model served, 2 the same beside it, 3 that cannot be loaded."""
-    folder = shutil.copytree(tiny_repository, tmp_path / "models")
-    for spec in MODELS:
-        for version in ("2", "3"):
-            shutil.copytree(folder / spec.name / "1", folder / spec.name / version)
-    (folder / RECOMMENDER.name / "3" / "model.py").write_text(BROKEN)
-    server = EmbeddedTriton(tmp_path / "triton", folder)
-    server.start(MODEL_NAMES)
-    async with ModelServing(Settings(triton_url=server.grpc), ModelRepository(folder)) as serving:
+async def serving(
+    server: EmbeddedTriton, repository: ModelRepository
+) -> AsyncIterator[ModelServing]:
+    async with ModelServing(Settings(triton_url=server.grpc), repository) as serving:
         yield serving
-    server.stop()
+        await serving.serve(RECOMMENDER.name, ["1"])
+        await settled(serving)
 
 
-async def n_answered_during(models: TritonModels, work: Coroutine[None, None, None]) -> int:
-    """Ask for version 1 for as long as *work* takes; one request that fails, fails the test."""
+async def n_answered_during(
+    models: TritonModels, work: Coroutine[None, None, None], *, version: str = "1"
+) -> int:
+    """Ask for *version* for as long as *work* takes; one request that fails, fails the test."""
     working, n_answered = asyncio.create_task(work), 0
     while not working.done():
-        await models.infer(RECOMMENDER, "1", inputs_of(ITEMS))
+        await models.infer(RECOMMENDER, version, inputs_of(ITEMS))
         n_answered += 1
     await working
     return n_answered
+
+
+async def until_unasked(serving: ModelServing, version: str, *, within_s: float) -> bool:
+    """Return whether *version* is found unasked while version 2 is asked all the time."""
+    found: list[bool] = []
+
+    async def look() -> None:
+        found.append(
+            await serving.is_unasked(RECOMMENDER.name, [version], answering="2", within_s=within_s)
+        )
+
+    await n_answered_during(serving.models, look(), version="2")
+    return found[0]
+
+
+async def test_what_a_worker_uses_is_asked_though_no_visitor_comes(serving: ModelServing) -> None:
+    await serving.serve(RECOMMENDER.name, ["1", "2"])
+    telemetry = Telemetry()
+    worker = Serving(
+        {ANSWERING: serving.models},
+        Proposer(serving.models),
+        Forecaster(serving.models),
+        wishes=Wishes(
+            Rollouts(telemetry, are_read=lambda: True),
+            pinned={RECOMMENDER.name: "1"},
+            full_rows=dict.fromkeys(MODEL_NAMES, 8),
+        ),
+        telemetry=telemetry,
+        retry_s=1.0,
+        again_s=1.0,
+    )
+    async with asyncio.timeout(20):
+        await worker.until_ready()
+    following = asyncio.create_task(worker.follow())
+
+    unasked_under_it = await until_unasked(serving, "1", within_s=8)
+    following.cancel()
+    unasked_after_it = await until_unasked(serving, "1", within_s=20)
+
+    assert (unasked_under_it, unasked_after_it) == (False, True)
 
 
 async def test_a_version_answers_while_others_come_and_go(serving: ModelServing) -> None:
@@ -79,8 +159,7 @@ async def test_a_version_that_cannot_be_loaded_leaves_everything_as_it_was(
 
     async def promote() -> None:
         with pytest.raises(VersionRefused, match="version 3 is refused"):
-            async with serving.serving(name, "3", beside=["1"]):
-                raise AssertionError("it was served")
+            await serving.bring_up(name, "3", beside=["1"])
 
     await n_answered_during(serving.models, promote())
 
@@ -88,11 +167,18 @@ async def test_a_version_that_cannot_be_loaded_leaves_everything_as_it_was(
     assert {serving.repository.served(each) for each in MODEL_NAMES} == {("1",)}
 
 
-async def test_what_fails_after_the_warm_up_puts_everything_back(serving: ModelServing) -> None:
-    with pytest.raises(LookupError):
-        async with serving.serving(RECOMMENDER.name, "2", beside=["1"]):
-            raise LookupError("not decided")
+async def test_a_version_that_is_slower_than_workers_wait_is_refused(serving: ModelServing) -> None:
+    with pytest.raises(VersionRefused, match="as patient as a worker, which is 1 s a request"):
+        await serving.bring_up(RECOMMENDER.name, "4", beside=["1"])
 
+    assert await settled(serving) == ("1",)
+
+
+async def test_what_is_taken_down_leaves_the_others(serving: ModelServing) -> None:
+    added = await serving.bring_up(RECOMMENDER.name, "2", beside=["1"])
+    await serving.take_down(RECOMMENDER.name, added)
+
+    assert added == {"2"}
     assert await settled(serving) == ("1",)
     assert {serving.repository.served(each) for each in MODEL_NAMES} == {("1",)}
 
@@ -102,7 +188,6 @@ async def test_a_server_that_is_away_changes_nothing_on_disk(serving: ModelServi
 
     async with away:
         with pytest.raises(InferenceUnavailable):
-            async with away.serving(RECOMMENDER.name, "2", beside=["1"]):
-                raise AssertionError("it was served")
+            await away.bring_up(RECOMMENDER.name, "2", beside=["1"])
 
     assert serving.repository.served(RECOMMENDER.name) == ("1",)

@@ -14,10 +14,7 @@ from stream.local.local_broker import LocalBroker
 from stream.settings import Settings
 from stream.topics import MODEL_ROLLOUTS
 from tests.harness.brokers import broker_in
-from tests.harness.fixtures import own_broker, store
 from tests.harness.store import Store
-
-__all__ = ["own_broker", "store"]
 
 pytestmark = pytest.mark.broker
 
