@@ -144,6 +144,9 @@ def _lay(model: str, repository: Path, fills: Mapping[str, Fill]) -> str:
 
 def _write(spec: ModelSpec, folder: Path, fill: Fill) -> None:
     folder.mkdir()
+    # To Triton a version is another one when something is written in its folder, and is loaded again
+    # beside the next, although it answers. Where this is a file, no Python writes bytecode.
+    (folder / "__pycache__").touch()
     for source in sorted((SERVED / spec.name).glob("*.py")):
         shutil.copyfile(source, folder / source.name)
     fill(folder)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import shutil
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from pathlib import Path
@@ -15,7 +16,7 @@ from stream.adapters.triton import TritonModels
 from stream.errors import InferenceUnavailable, VersionRefused
 from stream.lifecycle.server import ModelServing
 from stream.local.triton import EmbeddedTriton
-from stream.model_specs import MAX_ITEMS, MODELS, RECOMMENDER
+from stream.model_specs import MAX_ITEMS, MODELS, RECOMMENDER, SERVED_WITH
 from stream.pipeline.forecasts import Forecaster
 from stream.pipeline.lineup import ANSWERING
 from stream.pipeline.proposals import Proposer
@@ -30,6 +31,7 @@ pytestmark = [pytest.mark.triton, pytest.mark.slow]
 
 ITEMS = np.full((1, MAX_ITEMS), 1, np.int64)
 BROKEN = "raise RuntimeError('no')\n"
+#: Of a worker's second, a version on trial has half.
 SLOW = """
 
 import time
@@ -38,7 +40,7 @@ execute_at_once = TritonPythonModel.execute
 
 
 def execute_slowly(self, requests):
-    time.sleep(1.5)
+    time.sleep({seconds})
     return execute_at_once(self, requests)
 
 
@@ -48,14 +50,16 @@ TritonPythonModel.execute = execute_slowly
 
 @pytest.fixture(scope="module")
 def repository(tiny_repository: Path, tmp_path_factory: pytest.TempPathFactory) -> ModelRepository:
-    """Version 1 of each model is served; 2 is the same beside it, 3 cannot be loaded, 4 is slow."""
+    """Version 1 of each model is served; 2 is the same, 3 cannot be loaded, 4 and 5 are slow."""
     folder = shutil.copytree(tiny_repository, tmp_path_factory.mktemp("versions") / "models")
     for spec in MODELS:
-        for version in ("2", "3", "4"):
+        for version in ("2", "3", "4", "5"):
             shutil.copytree(folder / spec.name / "1", folder / spec.name / version)
     model = folder / RECOMMENDER.name
     (model / "3" / "model.py").write_text(BROKEN)
-    (model / "4" / "model.py").write_text((model / "1" / "model.py").read_text() + SLOW)
+    for version, seconds in (("4", 1.5), ("5", 0.7)):
+        slow = SLOW.format(seconds=seconds)
+        (model / version / "model.py").write_text((model / "1" / "model.py").read_text() + slow)
     return ModelRepository(folder)
 
 
@@ -143,6 +147,13 @@ async def test_a_version_answers_while_others_come_and_go(serving: ModelServing)
     assert (both, one) == (("1", "2"), ("1",))
 
 
+def test_a_version_that_stays_is_not_loaded_again(server: EmbeddedTriton) -> None:
+    """Behind the test above, in the log of the same server: loaded again, the old one goes."""
+    gone = re.findall(r"unloaded 'recommender' version ([0-9]+)", server.log_path.read_text())
+
+    assert set(gone) == {"2"}
+
+
 async def settled(serving: ModelServing) -> tuple[str, ...]:
     """Return what is ready once nothing is being unloaded: a version finishes what it was asked."""
     index = serving.models._connection.client.get_model_repository_index
@@ -159,7 +170,7 @@ async def test_a_version_that_cannot_be_loaded_leaves_everything_as_it_was(
 
     async def promote() -> None:
         with pytest.raises(VersionRefused, match="version 3 is refused"):
-            await serving.bring_up(name, "3", beside=["1"])
+            await serving.bring_up(name, "3", decided=["1"])
 
     await n_answered_during(serving.models, promote())
 
@@ -168,17 +179,37 @@ async def test_a_version_that_cannot_be_loaded_leaves_everything_as_it_was(
 
 
 async def test_a_version_that_is_slower_than_workers_wait_is_refused(serving: ModelServing) -> None:
-    with pytest.raises(VersionRefused, match="as patient as a worker, which is 1 s a request"):
-        await serving.bring_up(RECOMMENDER.name, "4", beside=["1"])
+    with pytest.raises(VersionRefused, match="within the 1 s that a worker gives it"):
+        await serving.bring_up(RECOMMENDER.name, "4", decided=["1"])
 
     assert await settled(serving) == ("1",)
 
 
-async def test_what_is_taken_down_leaves_the_others(serving: ModelServing) -> None:
-    added = await serving.bring_up(RECOMMENDER.name, "2", beside=["1"])
-    await serving.take_down(RECOMMENDER.name, added)
+async def test_a_version_on_trial_must_be_quicker(serving: ModelServing) -> None:
+    with pytest.raises(VersionRefused, match=r"within the 0\.5 s that a worker gives it"):
+        await serving.bring_up(RECOMMENDER.name, "5", decided=["1"], on_trial=True)
 
-    assert added == {"2"}
+    assert await settled(serving) == ("1",)
+
+
+async def test_what_a_killed_command_left_keeps_no_other_version_out(
+    serving: ModelServing,
+) -> None:
+    for spec in SERVED_WITH[RECOMMENDER.name]:
+        serving.repository.serve(spec.name, ["1", "3"])
+
+    before = await serving.bring_up(RECOMMENDER.name, "2", decided=["1"])
+
+    assert before == {"1"}
+    assert await settled(serving) == ("1", "2")
+    assert serving.repository.served(RECOMMENDER.name) == ("1", "2")
+
+
+async def test_what_is_put_back_leaves_the_others(serving: ModelServing) -> None:
+    before = await serving.bring_up(RECOMMENDER.name, "2", decided=["1"])
+    await serving.put_back(RECOMMENDER.name, before)
+
+    assert before == {"1"}
     assert await settled(serving) == ("1",)
     assert {serving.repository.served(each) for each in MODEL_NAMES} == {("1",)}
 
@@ -188,6 +219,6 @@ async def test_a_server_that_is_away_changes_nothing_on_disk(serving: ModelServi
 
     async with away:
         with pytest.raises(InferenceUnavailable):
-            await away.bring_up(RECOMMENDER.name, "2", beside=["1"])
+            await away.bring_up(RECOMMENDER.name, "2", decided=["1"])
 
     assert serving.repository.served(RECOMMENDER.name) == ("1",)
