@@ -26,7 +26,7 @@ _ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
 
 #: Who asks a model: for answers that are shown, for the canary's, or for what nobody sees.
-ANSWERS, CANARY, SHADOW = "answers", "canary", "shadow"
+ANSWERS, CANARY, SHADOW, WARM_UP = "answers", "canary", "shadow", "warm_up"
 
 
 class Telemetry:

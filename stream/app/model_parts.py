@@ -17,14 +17,12 @@ from stream.pipeline.rollouts import Rollouts
 from stream.pipeline.serving import Serving, Wishes
 from stream.pipeline.shadow import Shadow
 from stream.settings import Settings
-from stream.telemetry import ANSWERS, CANARY, SHADOW, Telemetry
+from stream.telemetry import ANSWERS, CANARY, SHADOW, WARM_UP, Telemetry
 
 #: Between two looks whether other versions are wanted, or those in use are gone.
 _LOOK_S = 1.0
 #: Between two warm-ups of a version that failed one, while another answers.
 _AGAIN_S = 15.0
-#: Of a call's time, what the version on trial has: the rest is for who answers instead.
-_SHARE_OF_TRIAL = 0.5
 
 
 class Connections:
@@ -55,10 +53,11 @@ class ModelParts:
         self._settings = settings
         self._telemetry = telemetry
         self._rollouts = rollouts
-        trial_s = _SHARE_OF_TRIAL * settings.triton_deadline_s
+        trial_s = lineup.SHARE_OF_TRIAL * settings.triton_deadline_s
         self._models = self._connection(ANSWERS, settings.triton_deadline_s)
         self._canary = self._connection(CANARY, trial_s)
         self._shadowed = self._connection(SHADOW, trial_s)
+        self._warming = self._connection(WARM_UP, settings.triton_deadline_s)
         self._shadow = Shadow(self._metered(self._shadowed, SHADOW), telemetry)
         inference = self._metered(self._models, ANSWERS)
         self.proposer = Proposer(
@@ -70,7 +69,8 @@ class ModelParts:
     def models(self) -> Connections | None:
         if self._settings.inference == "none":
             return None
-        return Connections(self._models, self._canary, self._shadowed, self._shadow)
+        connections = self._models, self._canary, self._shadowed, self._warming
+        return Connections(*connections, self._shadow)
 
     @cached_property
     def serving(self) -> Serving | None:
@@ -90,6 +90,7 @@ class ModelParts:
                 lineup.ANSWERING: self._models,
                 lineup.CANARY: self._canary,
                 lineup.SHADOW: self._shadowed,
+                lineup.WARMING: self._warming,
             },
             self.proposer,
             self.forecaster,

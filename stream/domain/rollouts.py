@@ -50,6 +50,13 @@ class Rollout(Struct, frozen=True, kw_only=True):
         trial = self.canary.version if self.canary else None
         return frozenset(filter(None, (self.version, trial, self.shadow)))
 
+    def follows(self, other: Rollout) -> bool:
+        """Whether this is *other*, or was decided after it.
+
+        By time first: of a topic that was created again the revisions begin anew.
+        """
+        return (self.decided_at_ms, self.revision) >= (other.decided_at_ms, other.revision)
+
     @property
     def is_trying(self) -> bool:
         """Whether a version is in the canary or in the shadow."""

@@ -128,13 +128,15 @@ class Change:
             return
         brought = wish.version if isinstance(wish, Promotion) else after.version
         self._say(f"{self._model}: version {brought} is loaded and tried out …")
-        added = await self._serving.bring_up(self._model, brought, beside=after.versions)
+        decided: frozenset[str] = before.versions if before else frozenset()
+        served = await self._serving.bring_up(self._model, brought, decided=decided, on_trial=trial)
         try:
             await self._decisions.publish(after, after=before)
         except DecisionOvertaken:
             holds = await self._decisions.of(self._model)
-            needed = holds.versions if holds else frozenset()
-            await self._serving.take_down(self._model, added - needed)
+            await self._serving.put_back(
+                self._model, served | (holds.versions if holds else decided)
+            )
             raise
         except BaseException:
             self._say(
@@ -149,7 +151,7 @@ class Change:
         if before is None:
             raise NothingToDecide(f"{self._model}: no version answers that could go on")
         try:
-            return wish.decided(before, _now_ms())
+            return wish.decided(before, max(_now_ms(), before.decided_at_ms + 1))
         except ValueError as error:
             raise NothingToDecide(str(error)) from error
 

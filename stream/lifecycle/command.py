@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
 from pathlib import Path
 
@@ -22,6 +23,8 @@ from stream.telemetry import configure_logging
 
 #: Of output that goes to no terminal: rows stay whole.
 _WIDTH_OF_FILES = 200
+#: As a shell has it for a process that SIGTERM ended.
+_TERMINATED = 143
 
 
 def list_versions(settings: Settings, folder: Path) -> int:
@@ -35,7 +38,11 @@ def change(settings: Settings, folder: Path, model: str, *, wish: Wish, wait_s: 
     """Change the versions of *model*, and print each step."""
     _log_as(settings)
     repository, decisions = ModelRepository(folder), Decisions(settings)
-    return asyncio.run(_change(ModelServing(settings, repository), decisions, model, wish, wait_s))
+    changing = _change(ModelServing(settings, repository), decisions, model, wish, wait_s)
+    try:
+        return asyncio.run(changing)
+    except asyncio.CancelledError:
+        return _TERMINATED
 
 
 def compare_versions(
@@ -75,9 +82,18 @@ async def _list(settings: Settings, repository: ModelRepository, decisions: Deci
 async def _change(  # noqa: PLR0917
     serving: ModelServing, decisions: Decisions, model: str, wish: Wish, wait_s: float
 ) -> int:
+    _cancel_on_signals()
     async with serving:
         await Change(model, serving, decisions, say=_say, wait_s=wait_s).make(wish)
     return 0
+
+
+def _cancel_on_signals() -> None:
+    """Put back what was changed also where a terminal is closed, or the machine goes down."""
+    task, loop = asyncio.current_task(), asyncio.get_running_loop()
+    assert task is not None  # noqa: S101 - what asyncio runs is a task
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, task.cancel)
 
 
 def _say(line: str) -> None:

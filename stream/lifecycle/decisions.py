@@ -52,7 +52,10 @@ class Decisions:
             async for span in scan.to_ends():
                 for record in span.records:
                     rollout = _readable(record, span.partition)
-                    if rollout is not None:
+                    if rollout is None:
+                        continue
+                    before = decided.get(rollout.model)
+                    if before is None or rollout.follows(before):
                         decided[rollout.model] = rollout
         return decided
 

@@ -13,6 +13,7 @@ import structlog
 from stream.adapters.triton import Patience, TritonModels
 from stream.errors import InferenceError, ModelMismatch, NothingToDecide, VersionRefused
 from stream.model_specs import FORECASTER, MODELS, RECOMMENDER, SERVED_WITH, ModelSpec
+from stream.pipeline.lineup import SHARE_OF_TRIAL
 from stream.pipeline.warming import warm_forecaster, warmed_recommender
 from stream.repository import ModelRepository, in_order
 from stream.settings import Settings
@@ -33,27 +34,19 @@ class ModelServing:
     def __init__(self, settings: Settings, repository: ModelRepository) -> None:
         self.repository = repository
         self.models = TritonModels(settings.triton_url, patience=_PATIENCE)
-        self._as_worker = TritonModels(
-            settings.triton_url,
-            patience=Patience(
-                timeout_s=settings.triton_timeout_s,
-                deadline_s=settings.triton_deadline_s,
-                n_retries=settings.triton_retries,
-                backoff_s=settings.triton_backoff_s,
-                alive_s=settings.triton_timeout_s,
-            ),
+        self._as_worker, self._as_trial = (
+            TritonModels(settings.triton_url, patience=_patience_of_worker(settings, share))
+            for share in (1.0, SHARE_OF_TRIAL)
         )
-        self._limits = (
-            f"{settings.triton_timeout_s:g} s a request and {settings.triton_deadline_s:g} s in all"
-        )
+        self._deadline_s = settings.triton_deadline_s
         self._full_rows = {
             RECOMMENDER.name: settings.max_rows,
             FORECASTER.name: settings.stock_in_flight_rows,
         }
 
     async def __aenter__(self) -> Self:
-        await self.models.start()
-        await self._as_worker.start()
+        for each in (self.models, self._as_worker, self._as_trial):
+            await each.start()
         return self
 
     async def __aexit__(
@@ -62,37 +55,44 @@ class ModelServing:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        await self._as_worker.stop()
-        await self.models.stop()
+        for each in (self._as_trial, self._as_worker, self.models):
+            await each.stop()
 
     async def ready(self, model: str) -> tuple[str, ...]:
         """Return the versions that Triton has ready, oldest first."""
         return await self.models.control.ready_versions(spec_of(model))
 
-    async def bring_up(self, model: str, version: str, *, beside: Collection[str]) -> set[str]:
-        """Serve *version* beside others, tried out; return what was not served before.
+    async def bring_up(
+        self, model: str, version: str, *, decided: Collection[str], on_trial: bool = False
+    ) -> frozenset[str]:
+        """Serve *version* beside what is *decided* and what is ready, tried out.
+
+        What the repository names beyond these was left by a command that was killed: it may be
+        what cannot be loaded, and then nothing could be any more.
+
+        Returns:
+            What was served before.
 
         Raises:
             VersionRefused: It cannot be loaded, or failed its warm-up; all is as it was.
             InferenceUnavailable: The server does not answer.
         """
-        await self.models.control.is_live()
-        before = set(self.repository.served(model))
-        wanted = {*before, *beside, version}
+        named = self.repository.served(model)
+        before = frozenset((*decided, *(set(named) & set(await self.ready(model)))))
         try:
-            await self.serve(model, wanted)
-            await self._try_out(model, version)
+            await self.serve(model, before | {version})
+            await self._try_out(model, version, on_trial=on_trial)
         except BaseException as error:
-            await self.take_down(model, wanted - before)
+            await self.put_back(model, before or named)
             if isinstance(error, InferenceError | ModelMismatch):
                 raise VersionRefused(f"{model} version {version} is refused: {error}") from error
             raise
-        return wanted - before
+        return before
 
-    async def take_down(self, model: str, versions: Collection[str]) -> None:
-        """Serve *versions* no longer; where Triton does not do it, it does so once it is restarted."""
+    async def put_back(self, model: str, versions: Collection[str]) -> None:
+        """Serve exactly *versions*; where Triton does not do it, it does so once it is restarted."""
         for part in _parts(model):
-            self.repository.serve(part, set(self.repository.served(part)) - set(versions))
+            self.repository.serve(part, versions)
             try:
                 await self.models.control.load(part)
             except InferenceError as error:
@@ -127,14 +127,15 @@ class ModelServing:
                 return True
         return False
 
-    async def _try_out(self, model: str, version: str) -> None:
+    async def _try_out(self, model: str, version: str, *, on_trial: bool) -> None:
         """Ask patiently first, since the first answers take longest, and then as a worker does."""
         await self._warm_up(self.models, model, version)
+        share, server = (SHARE_OF_TRIAL, self._as_trial) if on_trial else (1.0, self._as_worker)
         try:
-            await self._warm_up(self._as_worker, model, version)
+            await self._warm_up(server, model, version)
         except InferenceError as error:
             raise VersionRefused(
-                f"as patient as a worker, which is {self._limits}: {error}"
+                f"within the {share * self._deadline_s:g} s that a worker gives it: {error}"
             ) from error
 
     async def _warm_up(self, server: TritonModels, model: str, version: str) -> None:
@@ -143,6 +144,18 @@ class ModelServing:
             await warmed_recommender(server, version, n_rows, in_full=True)
         else:
             await warm_forecaster(server, version, n_rows, in_full=True)
+
+
+def _patience_of_worker(settings: Settings, share: float) -> Patience:
+    """Return a worker's patience in answering; with the server itself it is as patient."""
+    deadline_s = share * settings.triton_deadline_s
+    return Patience(
+        timeout_s=min(settings.triton_timeout_s, deadline_s),
+        deadline_s=deadline_s,
+        n_retries=settings.triton_retries,
+        backoff_s=settings.triton_backoff_s,
+        alive_s=deadline_s,
+    )
 
 
 def spec_of(model: str) -> ModelSpec:

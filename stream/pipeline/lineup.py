@@ -9,8 +9,12 @@ from stream.domain.rollouts import Trial, is_in_canary
 from stream.model_specs import RECOMMENDER
 from stream.pipeline.scoring import Vocabulary
 
+#: Of a call's time, what a version on trial or in the shadow has: the rest is for who answers.
+SHARE_OF_TRIAL = 0.5
 #: What a version in use is in use for.
 ANSWERING, CANARY, SHADOW = "answering", "canary", "shadow"
+#: What a version is asked for that is to answer, and does not yet.
+WARMING = "warming"
 #: The variant of who is answered while no version is known.
 COUNTS = "counts"
 

@@ -53,7 +53,7 @@ class Rollouts:
                 self._reject(error)
                 continue
             before = self._by_model.get(rollout.model)
-            if before is None or rollout.revision >= before.revision:
+            if before is None or rollout.follows(before):
                 self._by_model[rollout.model] = rollout
 
     def _reject(self, error: InvalidInput) -> None:

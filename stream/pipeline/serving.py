@@ -12,7 +12,8 @@ from stream.domain.rollouts import Rollout
 from stream.errors import InferenceError, ModelMismatch
 from stream.model_specs import FORECASTER, RECOMMENDER, ModelSpec
 from stream.pipeline.forecasts import Forecaster
-from stream.pipeline.lineup import ANSWERING, CANARY, SHADOW, Canary, Lineup
+from stream.pipeline.lineup import ANSWERING, CANARY, SHADOW, WARMING, Canary, Lineup
+from stream.pipeline.presence import Presence
 from stream.pipeline.proposals import Proposer
 from stream.pipeline.refusals import Refusals
 from stream.pipeline.rollouts import Rollouts
@@ -50,8 +51,9 @@ class Serving:
     store without its model still has trends.
 
     Args:
-        servers: The server, as it is asked for each role; the answering one's stands for all
-            where there is no other.
+        servers: The server, as it is asked for each role, and to warm up what is to answer, so that
+            what fails there is no failure of who answers; the answering one's stands for all where
+            there is no other.
     """
 
     def __init__(
@@ -67,12 +69,12 @@ class Serving:
     ) -> None:
         self._server = servers[ANSWERING]
         self._servers = servers
+        self._presence = Presence(self._server, proposer, forecaster)
         self._proposer = proposer
         self._forecaster = forecaster
         self._wishes = wishes
         self._telemetry = telemetry
         self._refusals = Refusals(again_s=again_s)
-        self._away = ""
         self._retry_s = retry_s
 
     @property
@@ -87,8 +89,8 @@ class Serving:
         """
         if not self.ready:
             yield "the models are not served yet"
-        if self._away:
-            yield f"the model server does not answer: {self._away}"
+        if self._presence.away:
+            yield f"the model server does not answer: {self._presence.away}"
         for model in self._server.held_back():
             yield f"{model} is held back until it answers"
 
@@ -99,25 +101,28 @@ class Serving:
             ModelMismatch: As ``until_ready``.
         """
         while True:
-            await self.until_ready()
+            await self._bring_up()
             await asyncio.sleep(self._retry_s)
-            await self._take_back()
-            await self._stay_asked()
+            await self._presence.look()
+            await self._presence.touch()
 
     async def until_ready(self) -> None:
-        """Try until the models are there; one that is not keeps the other from nothing.
+        """Try until the models are there.
 
         Raises:
             ModelMismatch: The server has other models than ours; trying again will not help.
         """
-        while True:
-            if self._wishes.rollouts.are_known:
-                await self._try(RECOMMENDER, self._serve_recommender)
-                await self._try(FORECASTER, self._serve_forecaster)
-                self._show()
-            if self.ready:
-                return
+        await self._bring_up()
+        while not self.ready:
             await asyncio.sleep(self._retry_s)
+            await self._bring_up()
+
+    async def _bring_up(self) -> None:
+        """Try to serve what is wanted; a model that is not there keeps the other from nothing."""
+        if self._wishes.rollouts.are_known:
+            await self._try(RECOMMENDER, self._serve_recommender)
+            await self._try(FORECASTER, self._serve_forecaster)
+            self._show()
 
     async def _try(self, spec: ModelSpec, serve: Callable[[], Awaitable[None]]) -> None:
         try:
@@ -159,10 +164,10 @@ class Serving:
         alone = role == ANSWERING and before.answering is None
         if in_use is not None or not (alone or self._refusals.is_due(RECOMMENDER.name, version)):
             return in_use
-        server = self._servers.get(role, self._server)
-        n_rows = self._wishes.full_rows[RECOMMENDER.name]
+        server = self._servers.get(WARMING if role == ANSWERING else role, self._server)
+        n_rows, in_full = self._wishes.full_rows[RECOMMENDER.name], not alone
         try:
-            return await warmed_recommender(server, version, n_rows)
+            return await warmed_recommender(server, version, n_rows, in_full=in_full)
         except (InferenceError, ModelMismatch) as error:
             self._refusals.add(RECOMMENDER.name, version, role=role, error=error)
             if alone:
@@ -180,8 +185,9 @@ class Serving:
 
     async def _begin_forecaster(self, version: str) -> None:
         n_rows = self._wishes.full_rows[FORECASTER.name]
+        server, in_full = self._servers.get(WARMING, self._server), bool(self._forecaster.version)
         try:
-            await warm_forecaster(self._server, version, n_rows)
+            await warm_forecaster(server, version, n_rows, in_full=in_full)
         except (InferenceError, ModelMismatch) as error:
             self._refusals.add(FORECASTER.name, version, role=ANSWERING, error=error)
             if not self._forecaster.version:
@@ -211,41 +217,3 @@ class Serving:
             told.labels(FORECASTER.name, ANSWERING, self._forecaster.version).set(1)
         for model, version in self._refusals.all():
             told.labels(model, "refused", version).set(1)
-
-    async def _stay_asked(self) -> None:
-        """Ask each version in use, visitors or not: one that nobody asks is unloaded."""
-        in_use = [(RECOMMENDER, each.version) for each in self._proposer.lineup.vocabularies()]
-        if self._forecaster.version:
-            in_use.append((FORECASTER, self._forecaster.version))
-        touches = (self._server.touch(*each) for each in in_use)
-        for outcome in await asyncio.gather(*touches, return_exceptions=True):
-            if isinstance(outcome, BaseException) and not isinstance(outcome, InferenceError):
-                raise outcome
-
-    async def _take_back(self) -> None:
-        """Forget versions that are no longer served.
-
-        A server that does not answer takes none away: it may come back with the same ones.
-        """
-        lineup, forecaster = self._proposer.lineup, self._forecaster.version
-        was_ready = self.ready
-        try:
-            gone = [
-                each
-                for each in lineup.vocabularies()
-                if not await self._server.is_ready(RECOMMENDER, each.version)
-            ]
-            if gone:
-                self._proposer.lineup = self._proposer.lineup.without(gone)
-            if forecaster and not await self._server.is_ready(FORECASTER, forecaster):
-                self._forecaster.version = ""
-        except InferenceError as error:
-            self._away = str(error)
-            return
-        self._away = ""
-        if gone or (was_ready and not self.ready):
-            log.warning(
-                "versions_gone",
-                recommender=[each.version for each in gone],
-                forecaster=forecaster != self._forecaster.version,
-            )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import shutil
@@ -27,7 +28,7 @@ from tests.harness.load import send_over, under_load
 from tests.harness.store import Sent, Store, first_answers
 from tests.harness.waiting import until
 from tests.harness.worker import Worker, shared_out
-from tests.integration.triton_fixtures import MODEL_NAMES
+from tests.integration.triton_fixtures import MODEL_NAMES, inputs_of, make_items, make_models
 
 pytestmark = [pytest.mark.broker, pytest.mark.triton, pytest.mark.slow]
 
@@ -89,7 +90,7 @@ def workers(
 
 
 class Lifecycle:
-    """The commands, each in a process of its own."""
+    """The commands, each in a process of its own, and what a version answers without them."""
 
     def __init__(self, store: Store, server: EmbeddedTriton, repository: Path) -> None:
         self._environment = {
@@ -97,7 +98,7 @@ class Lifecycle:
             "STORESTREAM_BOOTSTRAP_SERVERS": store.bootstrap,
             "STORESTREAM_TRITON_URL": server.grpc,
         }
-        self._repository = repository
+        self._repository, self._url = repository, server.grpc
 
     def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -116,6 +117,24 @@ class Lifecycle:
             text=True,
             timeout=240,
         )
+
+    def proposed(self, version: str) -> list[str]:
+        """Return what *version* proposes who looked at ``p7``: ten, by its own names."""
+        path = self._repository / RECOMMENDER.name / version / "vocabulary.json"
+        product_ids: list[str] = json.loads(path.read_text())
+        looked = inputs_of(make_items(1 + product_ids.index("p7")))
+
+        async def ask() -> list[int]:
+            models = make_models(self._url)
+            await models.start()
+            try:
+                answer = await models.infer(RECOMMENDER, version, looked)
+            finally:
+                await models.stop()
+            best: list[int] = answer["candidates"][0, :10].tolist()
+            return best
+
+        return [product_ids[index - 1] for index in asyncio.run(ask())]
 
 
 @pytest.fixture(scope="module")
@@ -145,11 +164,16 @@ def versions_by_partition(store: Store, sent: list[Sent]) -> dict[int, list[str]
     return runs
 
 
+def shown(store: Store, visitor_id: str) -> Recommendation:
+    """Return what a visitor is shown who now looks at ``p7``."""
+    [sent] = store.publish(view(visitor_id, "p7"))
+    store.until(lambda: store.answer_to(sent), "the visitor is answered")
+    return answers_to(store, [sent])[0]
+
+
 def answering(store: Store) -> str:
     """Return whose answer a visitor gets now."""
-    [sent] = store.publish(view("somebody", "p7"))
-    store.until(lambda: store.answer_to(sent), "the visitor is answered")
-    return answers_to(store, [sent])[0].model_version
+    return shown(store, "somebody").model_version
 
 
 def test_a_version_promoted_under_load_answers_from_one_point_on_and_so_does_the_way_back(
@@ -165,6 +189,8 @@ def test_a_version_promoted_under_load_answers_from_one_point_on_and_so_does_the
     assert store.unanswered(forth) == []
     assert not any(answer.degraded for answer in answers_to(store, forth))
     assert versions_by_partition(store, forth) == {n: ["1", "2"] for n in range(4)}
+    by_2 = [item.product_id for item in shown(store, "of-2").items]
+    assert by_2 == models.proposed("2")
 
     with under_load(store, views("back", LOAD_S), LOAD_S) as load:
         back = models("rollback", RECOMMENDER.name)
@@ -175,6 +201,8 @@ def test_a_version_promoted_under_load_answers_from_one_point_on_and_so_does_the
     assert store.unanswered(back_again) == []
     assert not any(answer.degraded for answer in answers_to(store, back_again))
     assert versions_by_partition(store, back_again) == {n: ["2", "1"] for n in range(4)}
+    by_1 = [item.product_id for item in shown(store, "of-1").items]
+    assert by_1 == models.proposed("1") != by_2
     assert {answer.variant for answer in answers_to(store, back_again)} == {
         "recommender-1",
         "recommender-2",

@@ -53,7 +53,7 @@ async def test_redeployed_version_is_taken_up_when_the_old_one_is_gone(
     await serving.until_ready()
 
     await redeploy(models, repository)
-    await serving._take_back()
+    await serving._presence.look()
     ready_with_the_old = serving.ready
     await serving.until_ready()
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -53,8 +55,8 @@ async def beginning(store: Store, server: EmbeddedTriton, repository: ModelRepos
         await serving.serve(NAME, ["1"])
     decisions = Decisions(Settings(bootstrap_servers=store.bootstrap))
     before = await decisions.of(NAME)
-    revision = before.revision + 1 if before else 1
-    begun = Rollout(model=NAME, revision=revision, version="1", decided_at_ms=0)
+    revision, at_ms = (before.revision + 1, before.decided_at_ms + 1) if before else (1, 0)
+    begun = Rollout(model=NAME, revision=revision, version="1", decided_at_ms=at_ms)
     await decisions.publish(begun, after=before)
     return begun
 
@@ -159,6 +161,32 @@ async def test_what_may_be_decided_stays_served(
     assert holds.version == "2"
     assert "2" in await operator.ready()
     assert "Whether that was decided is not known" in operator.told[-1]
+
+
+async def test_a_command_that_is_terminated_puts_everything_back(
+    store: Store, server: EmbeddedTriton, repository: ModelRepository, operators: list[Operator]
+) -> None:
+    where = {
+        "STORESTREAM_BOOTSTRAP_SERVERS": store.bootstrap,
+        "STORESTREAM_TRITON_URL": server.grpc,
+    }
+    command = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "stream", "models", "promote", NAME, "2"),
+        *("--repository", str(repository.folder)),
+        env={**os.environ, **where},
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert command.stdout is not None
+    while b"tried out" not in await command.stdout.readline():
+        assert not command.stdout.at_eof()
+
+    command.terminate()
+    await command.stdout.read()
+    code = await command.wait()
+
+    assert code == 143
+    assert repository.served(NAME) == ("1",)
+    assert await operators[0].ready() == {"1"}
 
 
 async def test_what_answers_already_is_said_before_anything_is_loaded(

@@ -108,6 +108,18 @@ def test_rollback_ends_the_trial_first_and_then_goes_back() -> None:
     assert (back.version, back.previous, back.revision) == ("1", None, 5)
 
 
+def test_a_later_decision_follows_also_where_revisions_began_anew() -> None:
+    fifth = Rollout(model="recommender", revision=5, version="1", decided_at_ms=100)
+    anew = Rollout(model="recommender", revision=1, version="2", decided_at_ms=101)
+    sixth = Rollout(model="recommender", revision=6, version="2", decided_at_ms=100)
+
+    assert anew.follows(fifth)
+    assert sixth.follows(fifth)
+    assert fifth.follows(fifth)
+    assert not fifth.follows(anew)
+    assert not fifth.follows(sixth)
+
+
 def test_versions_are_all_that_must_be_served() -> None:
     tried = in_shadow(on_trial(BEFORE, Trial("2", 0.1), decided_at_ms=1), "3", decided_at_ms=2)
 

@@ -13,7 +13,7 @@ from stream.domain.rollouts import Rollout, Trial
 from stream.errors import InferenceError, InferenceRejected, InferenceUnavailable
 from stream.model_specs import ModelSpec
 from stream.pipeline.forecasts import Forecaster
-from stream.pipeline.lineup import ANSWERING
+from stream.pipeline.lineup import ANSWERING, WARMING
 from stream.pipeline.proposals import Proposer
 from stream.pipeline.rollouts import Rollouts
 from stream.pipeline.serving import Serving, Wishes
@@ -50,6 +50,7 @@ class Server(Model):
         self.resting: list[str] = []
         self.beside: set[str] = set()
         self.touched: list[tuple[str, str]] = []
+        self.products: dict[str, tuple[str, ...]] = {}
         self.broken: set[str] = set()
         self.breaking = no_numbers
 
@@ -90,9 +91,9 @@ class Server(Model):
         return self.served
 
     async def vocabulary(self, version: str) -> tuple[str, ...]:
-        if version not in {self.served, *self.beside}:
+        if version not in {self.asked(), *self.beside}:
             raise InferenceUnavailable(f"version {version} is not found")
-        return PRODUCTS
+        return self.products.get(version, PRODUCTS)
 
 
 @dataclass
@@ -101,6 +102,7 @@ class Served:
 
     server: Server
     versions: dict[str, str] = field(default_factory=dict)
+    warming: Server | None = None
     again_s: float = 0.0
     are_read: bool = True
     telemetry: Telemetry = field(default_factory=Telemetry)
@@ -109,7 +111,7 @@ class Served:
         self.proposer, self.forecaster = Proposer(self.server), Forecaster(self.server)
         self.rollouts = Rollouts(self.telemetry, are_read=lambda: self.are_read)
         self.serving = Serving(
-            {ANSWERING: self.server},
+            {ANSWERING: self.server, WARMING: self.warming or self.server},
             self.proposer,
             self.forecaster,
             wishes=Wishes(self.rollouts, self.versions, {"recommender": 8, "forecaster": 4}),
@@ -121,6 +123,11 @@ class Served:
     def in_use(self) -> tuple[str | None, str]:
         vocabulary = self.proposer.lineup.answering
         return vocabulary.version if vocabulary else None, self.forecaster.version
+
+    def known(self) -> tuple[str, ...] | None:
+        """Return the products by whose names the answers go."""
+        vocabulary = self.proposer.lineup.answering
+        return vocabulary.product_ids if vocabulary else None
 
     def decide(self, rollout: Rollout) -> None:
         self.rollouts.apply([Record(encode(rollout), rollout.model.encode())])
@@ -184,6 +191,75 @@ async def test_what_is_in_use_is_asked_now_and_then_though_nobody_comes(followed
         ("recommender", "3"),
         ("forecaster", "1"),
     }
+
+
+async def test_what_is_in_use_is_asked_though_another_model_is_missing() -> None:
+    served = Served(Server())
+    served.server.missing = "forecaster"
+    following = asyncio.create_task(served.serving.follow())
+
+    await settled()
+    following.cancel()
+
+    assert set(served.server.touched) == {("recommender", "1")}
+
+
+async def test_a_version_goes_though_another_model_is_missing() -> None:
+    served = Served(Server())
+    served.server.missing = "forecaster"
+    following = asyncio.create_task(served.serving.follow())
+    await settled()
+
+    served.server.served = "2"
+    await settled()
+    following.cancel()
+
+    assert served.in_use() == ("2", "")
+
+
+async def test_each_version_brings_its_own_vocabulary(followed: Served) -> None:
+    followed.server.beside.add("2")
+    followed.server.products["2"] = PRODUCTS[::-1]
+    before = followed.known()
+
+    followed.decide(Rollout(model="recommender", revision=1, version="2", decided_at_ms=0))
+    await settled()
+
+    assert (before, followed.known()) == (PRODUCTS, PRODUCTS[::-1])
+
+
+async def test_a_server_that_was_away_may_have_another_vocabulary(followed: Served) -> None:
+    followed.server.served = None
+    await settled()
+    followed.server.products["1"] = PRODUCTS[::-1]
+    meanwhile = followed.known()
+
+    followed.server.served = "1"
+    await settled()
+
+    assert (meanwhile, followed.known()) == (PRODUCTS, PRODUCTS[::-1])
+
+
+async def test_a_version_that_cannot_answer_a_full_request_takes_nobodys_place(
+    followed: Served,
+) -> None:
+    followed.server.beside.add("2")
+    followed.server.most_rows = 4
+
+    followed.decide(Rollout(model="recommender", revision=1, version="2", decided_at_ms=0))
+    await settled()
+
+    assert followed.in_use() == ("1", "1")
+    assert ("recommender", "refused", "2") in followed.told()
+
+
+async def test_a_warm_up_is_no_request_of_who_answers() -> None:
+    served = Served(Server(), warming=Server())
+
+    await served.serving.until_ready()
+
+    assert served.server.n_rows == []
+    assert served.serving.ready
 
 
 async def test_server_that_is_away_keeps_the_versions_in_use(followed: Served) -> None:
