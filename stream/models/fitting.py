@@ -94,6 +94,8 @@ class Fitting:
             self._train_epoch(spent, progress)
             if at.n_steps - at.validated_at >= _STEPS_PER_VALIDATION or spent() >= 1:
                 self._validate()
+        if not self._best:  # it was stopped before it was validated, and has no time left now
+            self._validate()
         progress("recommender", 1.0)
         self._network.load_state_dict(self._best)
         self._network.eval()

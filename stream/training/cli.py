@@ -31,7 +31,12 @@ MinCount = Annotated[int, typer.Option(min=1, help="A product is known from so m
 Anew = Annotated[
     bool, typer.Option("--anew", help="Forget a training that was stopped, and read all again.")
 ]
-Seed = Annotated[int, typer.Option(help="The same seed and data train the same model.")]
+Seed = Annotated[
+    int,
+    typer.Option(
+        help="Of all that is drawn; where time does not end it, the same data train the same."
+    ),
+]
 SettingsFile = Annotated[
     Path | None,
     typer.Option("--settings", help="TOML file; STORESTREAM_FILE names it as well."),

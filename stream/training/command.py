@@ -176,6 +176,8 @@ def _about(wanted: Wanted, deeds: Deeds, settings: Mapping[str, float]) -> dict[
         "data": deeds.sha256,
         "acts": len(deeds),
         "min_count": wanted.min_count,
+        "max_products": wanted.max_products,
+        "minutes_at_most": wanted.minutes,
         "seed": wanted.seed,
         "settings": {**settings},
     }

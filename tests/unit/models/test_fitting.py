@@ -69,6 +69,20 @@ def test_a_training_that_was_killed_goes_on_as_if_it_had_not_been(tmp_path: Path
         assert torch.equal(one, other)
 
 
+def test_a_training_that_goes_on_with_no_time_left_keeps_what_it_has(tmp_path: Path) -> None:
+    checkpoint = Checkpoint(tmp_path / "training.pt", every_s=0)
+
+    def kill(_stage: str, share: float) -> None:
+        if share > 0:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        make_fitting(make_network(), checkpoint).run(Budget(600, 1_000), kill)
+    took = make_fitting(make_network(), checkpoint).run(Budget(600, 1))
+
+    assert 1 < took["n_steps"] < 100
+
+
 def test_it_ends_where_nothing_more_is_gained() -> None:
     network, few = make_network(), HELD.some(20)
     with torch.no_grad():
