@@ -38,8 +38,8 @@ class Comparison(NamedTuple):
     """One variant beside the one that has most visitors."""
 
     variant: str
-    click_through: Difference
-    conversion: Difference
+    click_through: Difference | None
+    conversion: Difference | None
 
 
 @dataclass(slots=True)

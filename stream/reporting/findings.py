@@ -95,7 +95,9 @@ def _rate(rate: Rate) -> dict[str, float]:
     return {"share": rate.share, "low": low, "high": high}
 
 
-def _difference(difference: Difference) -> dict[str, float | bool]:
+def _difference(difference: Difference | None) -> dict[str, float | bool | None] | None:
+    if difference is None:
+        return None
     low, high = difference.interval
-    excludes_zero = difference.interval.excludes_zero
-    return {"amount": difference.amount, "low": low, "high": high, "excludes_zero": excludes_zero}
+    differs = difference.differs
+    return {"amount": difference.amount, "low": low, "high": high, "differs": differs}

@@ -101,9 +101,11 @@ def _rate(rate: Rate) -> tuple[str, str]:
     return f"{rate.share:.2%}", f"{low:.2%} to {high:.2%}"
 
 
-def _difference(difference: Difference) -> tuple[str, str, str]:
+def _difference(difference: Difference | None) -> tuple[str, str, str]:
+    if difference is None:
+        return "-", "-", "-"
     low, high = difference.interval
-    differs = "yes" if difference.interval.excludes_zero else "no"
+    differs = {True: "yes", False: "no", None: "-"}[difference.differs]
     return f"{100 * difference.amount:+.2f}", f"{100 * low:+.2f} to {100 * high:+.2f}", differs
 
 
