@@ -89,7 +89,7 @@ class _Reporting:
         displays = purchases.displays
         return Findings(
             period=self._period,
-            arms=arms_of(displays, purchases.credits()),
+            arms=arms_of(displays, purchases.credits(displays)),
             n_read=self._n_read,
             n_unreadable=self._n_unreadable,
             left_out={str(why): count for why, count in claims.left_out.items()},
