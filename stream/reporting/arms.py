@@ -1,12 +1,11 @@
-"""What was shown, clicked and bought, added up by variant, and each compared with the largest."""
+"""What was shown, clicked and bought, added up by variant."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
-from stream.domain.experiments import Difference, Rate, difference, rate_of
+from stream.domain.experiments import Rate, rate_of
 from stream.reporting.claims import Display
 from stream.reporting.purchases import Credit
 
@@ -32,14 +31,6 @@ class Arm:
     conversion: Rate
     revenue: Mapping[str, float]
     n_unpriced: int
-
-
-class Comparison(NamedTuple):
-    """One variant beside the one that has most visitors."""
-
-    variant: str
-    click_through: Difference
-    conversion: Difference
 
 
 @dataclass(slots=True)
@@ -99,15 +90,3 @@ def arms_of(displays: Mapping[str, Sequence[Display]], credits_: Iterable[Credit
         sums[credit.variant].buy(credit)
     arms = [each.arm(variant) for variant, each in sums.items()]
     return sorted(arms, key=lambda arm: (-arm.n_visitors, arm.variant))
-
-
-def compared(arms: Sequence[Arm]) -> list[Comparison]:
-    """Return how all others differ from the first of *arms*."""
-    return [
-        Comparison(
-            arm.variant,
-            difference(arm.click_through, arms[0].click_through),
-            difference(arm.conversion, arms[0].conversion),
-        )
-        for arm in arms[1:]
-    ]

@@ -25,6 +25,7 @@ from stream.errors import InvalidEvent
 from stream.kafka.records import InRecord
 from stream.reporting.arms import arms_of
 from stream.reporting.claims import Claims, Display
+from stream.reporting.comparisons import comparisons_of
 from stream.reporting.findings import Findings, write_report
 from stream.reporting.period import HOUR_MS, Period, Sample
 from stream.reporting.purchases import Purchases
@@ -55,7 +56,7 @@ def run_report(settings: Settings, period: Period, *, max_held: int, report: Pat
     console = Console() if sys.stdout.isatty() else Console(width=_WIDTH_OF_FILES)
     if findings.arms:
         console.print(arms_table(findings))
-    if len(findings.arms) > 1:
+    if findings.comparisons:
         console.print(differences_table(findings))
     for remark in remarks(findings):
         sys.stdout.write(f"{remark}\n")
@@ -87,9 +88,11 @@ class _Reporting:
         await self._join(claims)
         purchases = await self._purchases(claims)
         displays = purchases.displays
+        arms = arms_of(displays, purchases.credits(displays))
         return Findings(
             period=self._period,
-            arms=arms_of(displays, purchases.credits()),
+            arms=arms,
+            comparisons=comparisons_of(arms, purchases),
             n_read=self._n_read,
             n_unreadable=self._n_unreadable,
             left_out={str(why): count for why, count in claims.left_out.items()},

@@ -9,7 +9,8 @@ from pathlib import Path
 import msgspec
 
 from stream.domain.experiments import CONFIDENCE, Difference, Rate
-from stream.reporting.arms import Arm, compared
+from stream.reporting.arms import Arm
+from stream.reporting.comparisons import Comparison
 from stream.reporting.period import HOUR_MS, Period
 
 
@@ -19,6 +20,7 @@ class Findings:
 
     Attributes:
         arms: Those with most visitors first.
+        comparisons: Of all others with the first of them, in their order.
         n_read: Records by topic.
         n_unreadable: Of these, no values of their topic.
         left_out: Events that count for no variant, by why.
@@ -30,6 +32,7 @@ class Findings:
 
     period: Period
     arms: Sequence[Arm]
+    comparisons: Sequence[Comparison]
     n_read: Mapping[str, int]
     n_unreadable: Mapping[str, int]
     left_out: Mapping[str, int]
@@ -58,13 +61,7 @@ def report_of(findings: Findings) -> dict[str, object]:
         "simulated_events": findings.n_simulated,
         "variants": {arm.variant: _arm(arm) for arm in findings.arms},
         "compared_with": findings.arms[0].variant if findings.arms else None,
-        "differences": {
-            each.variant: {
-                "click_through": _difference(each.click_through),
-                "conversion": _difference(each.conversion),
-            }
-            for each in compared(findings.arms)
-        },
+        "differences": {each.variant: _comparison(each) for each in findings.comparisons},
     }
 
 
@@ -95,7 +92,23 @@ def _rate(rate: Rate) -> dict[str, float]:
     return {"share": rate.share, "low": low, "high": high}
 
 
-def _difference(difference: Difference) -> dict[str, float | bool]:
+def _comparison(comparison: Comparison) -> dict[str, object]:
+    span, no_verdict = comparison.span, comparison.no_verdict
+    return {
+        "since_ms": None if span is None else span.since_ms,
+        "until_ms": None if span is None else span.until_ms,
+        "visitors": comparison.n_visitors,
+        "visitors_compared_with": comparison.n_others,
+        "visitors_of_both": comparison.n_of_both,
+        "click_through": _difference(comparison.click_through),
+        "conversion": _difference(comparison.conversion),
+        "no_verdict": None if no_verdict is None else str(no_verdict),
+    }
+
+
+def _difference(difference: Difference | None) -> dict[str, float | bool | None] | None:
+    if difference is None:
+        return None
     low, high = difference.interval
-    excludes_zero = difference.interval.excludes_zero
-    return {"amount": difference.amount, "low": low, "high": high, "excludes_zero": excludes_zero}
+    differs = difference.differs
+    return {"amount": difference.amount, "low": low, "high": high, "differs": differs}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from hashlib import blake2b
+from typing import NamedTuple
 
 from stream.errors import Misconfigured
 from stream.moments import moment_ms
@@ -31,6 +32,22 @@ class Period:
     def holds(self, at_ms: int) -> bool:
         """Whether *at_ms* is within the period."""
         return self.has_begun(at_ms) and (self.until_ms is None or at_ms < self.until_ms)
+
+
+class Span(NamedTuple):
+    """A stretch of time, ms since the Unix epoch; its end is not included, as that of a period."""
+
+    since_ms: int
+    until_ms: int
+
+    def holds(self, at_ms: int) -> bool:
+        """Whether *at_ms* is within it."""
+        return self.since_ms <= at_ms < self.until_ms
+
+    def common(self, other: Span) -> Span | None:
+        """Return what is within both; None where that is nothing."""
+        both = Span(max(self.since_ms, other.since_ms), min(self.until_ms, other.until_ms))
+        return both if both.since_ms < both.until_ms else None
 
 
 def period_of(since: str | None, until: str | None, *, window_hours: float, now_ms: int) -> Period:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -40,11 +40,17 @@ class Credit(NamedTuple):
     amount: float | None
 
 
-class _Bought(NamedTuple):
-    variant: str
-    currency: str
+class _Line(NamedTuple):
     units: int
     amount: float | None
+
+
+class _Bought(NamedTuple):
+    """An order, as far as it has products that were shown in the window before."""
+
+    at_ms: int
+    currency: str
+    lines: Mapping[str, _Line]
 
 
 @dataclass(slots=True)
@@ -57,7 +63,11 @@ class _Returned:
 
 
 class Purchases:
-    """The fold over orders, in any order."""
+    """The fold over orders, in any order.
+
+    Attributes:
+        displays: Of each visitor that is looked at, as they were shown.
+    """
 
     def __init__(
         self, displays: Mapping[str, Iterable[Display]], window_ms: int, sample: Sample
@@ -70,7 +80,7 @@ class Purchases:
         self._n_displays = sum(map(len, self.displays.values()))
         self._window_ms = window_ms
         self._sample = sample
-        self._bought: dict[_Order, dict[str, _Bought]] = {}
+        self._bought: dict[_Order, _Bought] = {}
         self._returned: dict[_Order, _Returned] = {}
 
     def take(self, event: OrdersEvent) -> None:
@@ -84,18 +94,19 @@ class Purchases:
         while self._n_held() > self._sample.max_held:
             self._leave_out_half()
 
-    def credits(self) -> Iterator[Credit]:
-        """Yield what was bought and not cancelled."""
+    def credits(self, displays: Mapping[str, Sequence[Display]]) -> Iterator[Credit]:
+        """Yield what was bought and not cancelled, as if *displays*, some of ours, were all."""
         nothing = _Returned()
-        for order, lines in self._bought.items():
+        for order, bought in self._bought.items():
             returned = self._returned.get(order, nothing)
-            for product_id, bought in lines.items():
-                kept = bought.units - returned.cancelled[product_id]
-                paid = max(0, kept - returned.refunded[product_id])
-                if kept > 0:
-                    whole = bought.amount
-                    amount = None if whole is None else whole * paid / bought.units
-                    yield Credit(order[0], bought.variant, bought.currency, amount)
+            shown = displays.get(order[0], ())
+            for product_id, (units, whole) in bought.lines.items():
+                kept = units - returned.cancelled[product_id]
+                display = self._credited(shown, product_id, bought.at_ms)
+                if kept > 0 and display is not None:
+                    paid = max(0, kept - returned.refunded[product_id])
+                    amount = None if whole is None else whole * paid / units
+                    yield Credit(order[0], display.variant, bought.currency, amount)
 
     def _buy(self, event: OrderCompleted) -> None:
         order = event.visitor_id, event.order_id
@@ -104,22 +115,16 @@ class Purchases:
         lines: dict[str, list[Item]] = {}
         for item in event.products:
             lines.setdefault(item.product_id, []).append(item)
+        shown, at_ms = self.displays[event.visitor_id], event.occurred_at_ms
         bought = {
-            product_id: _Bought(
-                display.variant,
-                event.currency or "",
-                sum(item.quantity for item in items),
-                _amount(items),
-            )
+            product_id: _Line(sum(item.quantity for item in items), _amount(items))
             for product_id, items in lines.items()
-            if (display := self._credited(event, product_id)) is not None
+            if self._credited(shown, product_id, at_ms) is not None
         }
         if bought:
-            self._bought[order] = bought
+            self._bought[order] = _Bought(at_ms, event.currency or "", bought)
 
-    def _credited(self, event: OrderCompleted, product_id: str) -> Display | None:
-        shown = self.displays[event.visitor_id]
-        at_ms = event.occurred_at_ms
+    def _credited(self, shown: Sequence[Display], product_id: str, at_ms: int) -> Display | None:
         n_before = bisect_right(shown, at_ms, key=lambda display: display.shown_at_ms)
         for i in range(n_before - 1, -1, -1):
             if shown[i].shown_at_ms < at_ms - self._window_ms:
@@ -154,7 +159,7 @@ class Purchases:
         takes = self._sample.takes
         self.displays = {who: shown for who, shown in self.displays.items() if takes(who)}
         self._n_displays = sum(map(len, self.displays.values()))
-        self._bought = {order: lines for order, lines in self._bought.items() if takes(order[0])}
+        self._bought = {order: kept for order, kept in self._bought.items() if takes(order[0])}
         self._returned = {order: back for order, back in self._returned.items() if takes(order[0])}
 
 

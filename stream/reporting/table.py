@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from rich.table import Table
 from rich.text import Text
 
-from stream.domain.experiments import Difference, Rate
+from stream.domain.experiments import MIN_VISITORS, Difference, Rate
 from stream.printable import printable
-from stream.reporting.arms import Arm, compared
+from stream.reporting.arms import Arm
 from stream.reporting.claims import LeftOut
+from stream.reporting.comparisons import NoVerdict
 from stream.reporting.findings import Findings
-from stream.reporting.period import HOUR_MS
+from stream.reporting.period import HOUR_MS, Span
 
 #: Of recommendations from before there were variants.
 NO_VARIANT = "(none)"
@@ -24,6 +25,12 @@ _WHY = {
     LeftOut.OTHER_VARIANT: "name another variant than the recommendation does",
     LeftOut.UNSHOWN: "are clicks on what was not shown in the period",
     LeftOut.FOREIGN_CLICK: "are clicks on a product that the recommendation does not have",
+}
+
+_WHY_NO_VERDICT = {
+    NoVerdict.APART: "the two were not shown at the same time",
+    NoVerdict.NOBODY: "nobody is left on a side who was shown one of the two only",
+    NoVerdict.FEW: f"fewer than {MIN_VISITORS} visitors were shown one of the two only",
 }
 
 
@@ -56,15 +63,23 @@ def arms_table(findings: Findings) -> Table:
 
 def differences_table(findings: Findings) -> Table:
     """Return how the others differ from the variant with most visitors, in percentage points."""
-    largest = printable(findings.arms[0].variant or NO_VARIANT, _MAX_CHARS)
-    table = Table(title=Text(f"Difference to {largest}, which has most visitors, in points"))
+    largest = _name(findings.arms[0].variant).plain
+    title = f"Difference to {largest}, which has most visitors, in points; while both were shown"
+    table = Table(title=Text(title))
     table.add_column("variant", overflow="fold")
+    for column in ("both shown", "visitors", "compared with"):
+        table.add_column(column, justify="right")
     for rate in ("click-through", "conversion"):
         for column in (rate, "95 %", "differs"):
             table.add_column(column, justify="right")
-    for each in compared(findings.arms):
+    for each in findings.comparisons:
         table.add_row(
-            _name(each.variant), *_difference(each.click_through), *_difference(each.conversion)
+            _name(each.variant),
+            _hours(each.span),
+            f"{each.n_visitors:,}",
+            f"{each.n_others:,}",
+            *_difference(each.click_through),
+            *_difference(each.conversion),
         )
     return table
 
@@ -78,6 +93,9 @@ def remarks(findings: Findings) -> Iterator[str]:
     for what, count, told in _counted(findings):
         if count:
             yield f"{what:<12} {count:,} {told}"
+    for each in findings.comparisons:
+        if each.no_verdict is not None:
+            yield f"{'no verdict':<12} on {_name(each.variant)}: {_WHY_NO_VERDICT[each.no_verdict]}"
 
 
 def _counted(findings: Findings) -> Iterator[tuple[str, int, str]]:
@@ -87,6 +105,9 @@ def _counted(findings: Findings) -> Iterator[tuple[str, int, str]]:
         yield "unreadable", n_unreadable, f"records of {topic}"
     yield "window open", findings.n_open, "shown so late that purchases may follow"
     yield "in several", findings.n_in_several, "visitors had more than one variant"
+    for each in findings.comparisons:
+        pair = f"{_name(each.variant)} and {_name(findings.arms[0].variant)}"
+        yield "in both", each.n_of_both, f"visitors of {pair} at one time are not compared"
     n_unpriced = sum(arm.n_unpriced for arm in findings.arms)
     yield "unpriced", n_unpriced, "products bought, which are in no revenue"
     yield "simulated", findings.n_simulated, "of the events shown and clicked"
@@ -101,10 +122,16 @@ def _rate(rate: Rate) -> tuple[str, str]:
     return f"{rate.share:.2%}", f"{low:.2%} to {high:.2%}"
 
 
-def _difference(difference: Difference) -> tuple[str, str, str]:
+def _difference(difference: Difference | None) -> tuple[str, str, str]:
+    if difference is None:
+        return "-", "-", "-"
     low, high = difference.interval
-    differs = "yes" if difference.interval.excludes_zero else "no"
+    differs = {True: "yes", False: "no", None: "-"}[difference.differs]
     return f"{100 * difference.amount:+.2f}", f"{100 * low:+.2f} to {100 * high:+.2f}", differs
+
+
+def _hours(span: Span | None) -> str:
+    return "-" if span is None else f"{(span.until_ms - span.since_ms) / HOUR_MS:,.1f} h"
 
 
 def _revenue(arm: Arm) -> str:

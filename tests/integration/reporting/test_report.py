@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import pytest
 from msgspec.structs import replace
 
-from stream.codec import encode
 from stream.domain.events import Item, OrderCancelled, VisitorEvent
 from stream.domain.experiments import difference, rate_of
-from stream.domain.outputs import Recommendation
 from stream.kafka.records import OutRecord
 from stream.local.broker import EmbeddedBroker
 from stream.reporting.period import HOUR_MS
 from stream.topics import EVENTS, ORDERS, RECOMMENDATIONS
 from tests.harness.events import raw, record_of
 from tests.harness.store import Store
+from tests.integration.reporting.telling import Told, recommended, report
 from tests.unit.builders import NOON_MS, make_order
 from tests.unit.reporting.facts import make_click, make_recommendation, make_shown
 
@@ -33,32 +27,6 @@ HOSTILE = b'\x1b[2J{"type":\xff\r'
 N_VISITORS = {"a": 40, "b": 20}
 N_CLICKING = {"a": 4, "b": 14}
 N_BUYING = {"a": 10, "b": 2}
-
-
-class Told(NamedTuple):
-    """What a run of the command told."""
-
-    code: int
-    out: str
-    err: str
-    report: Any
-
-
-def report(bootstrap: str, path: Path, *arguments: str) -> Told:
-    done = subprocess.run(
-        [sys.executable, "-m", "stream", "report", "--report", str(path), *arguments],
-        check=False,
-        env={**os.environ, "STORESTREAM_BOOTSTRAP_SERVERS": bootstrap},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    written = json.loads(path.read_bytes()) if path.exists() else None
-    return Told(done.returncode, done.stdout, done.stderr, written)
-
-
-def recommended(answer: Recommendation) -> OutRecord:
-    return raw(RECOMMENDATIONS, encode(answer), key=answer.visitor_id.encode())
 
 
 def story(variant: str) -> Iterator[OutRecord]:
@@ -123,19 +91,24 @@ def test_variants_are_compared_with_the_one_that_has_most_visitors(told: Told) -
     rates = [rate_of([(1, 2)] * n + [(0, 2)] * (of - n)) for n, of in ((14, 20), (4, 40))]
     b, a = [rate for rate in rates if rate is not None]
     expected = difference(b, a)
+    assert expected is not None
 
     assert told.report["compared_with"] == "a"
     assert [*told.report["differences"]] == ["b"]
     differences = told.report["differences"]["b"]
+    span = (differences["since_ms"], differences["until_ms"])
+    assert span == (NOON_MS, NOON_MS + 1)
+    assert (differences["visitors"], differences["visitors_compared_with"]) == (20, 40)
+    assert (differences["visitors_of_both"], differences["no_verdict"]) == (0, None)
     assert differences["click_through"] == pytest.approx(
         {
             "amount": 0.3,
             "low": expected.interval.low,
             "high": expected.interval.high,
-            "excludes_zero": True,
+            "differs": True,
         }
     )
-    assert not differences["conversion"]["excludes_zero"]
+    assert differences["conversion"]["differs"] is False
 
 
 def test_what_counts_for_no_variant_is_told(told: Told) -> None:
@@ -158,7 +131,7 @@ def test_tables_say_the_same_to_people(told: Told) -> None:
     assert a.startswith("| a | 40 | 80 | 0.0% | 4 | 5.00% |")
     assert a.endswith("| 25.00 EUR |")
     assert b.startswith("| b | 20 | 40 | 0.0% | 14 | 35.00% |")
-    assert compared.startswith("| b | +30.00 | +")
+    assert compared.startswith("| b | 0.0 h | 20 | 40 | +30.00 | +")
     assert " | yes | -20.00 | " in compared
     assert compared.endswith(" | no |")
     assert "left out 1 name a recommendation for another visitor" in lines

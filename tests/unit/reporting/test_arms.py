@@ -1,7 +1,6 @@
 from __future__ import annotations
 
-from stream.domain.experiments import difference
-from stream.reporting.arms import arms_of, compared
+from stream.reporting.arms import arms_of
 from stream.reporting.purchases import Credit
 from tests.unit.reporting.facts import make_display
 
@@ -37,22 +36,15 @@ def test_visitor_of_two_variants_is_one_of_each_with_what_each_showed() -> None:
     ]
 
 
-def test_each_is_compared_with_the_variant_of_most_visitors() -> None:
+def test_variant_of_most_visitors_is_the_first() -> None:
     displays = {
-        "ann": [make_display("a", is_clicked=True)] * 5,
+        "ann": [make_display("a")] * 5,
         "bea": [make_display("b")],
         "cea": [make_display("b")],
     }
 
-    arms = arms_of(displays, [Credit("bea", "b", "", None)])
-    [comparison] = compared(arms)
-
-    assert [arm.variant for arm in arms] == ["b", "a"]
-    assert comparison.variant == "a"
-    assert comparison.click_through == difference(arms[1].click_through, arms[0].click_through)
-    assert (comparison.click_through.amount, comparison.conversion.amount) == (1.0, -0.5)
+    assert [arm.variant for arm in arms_of(displays, [])] == ["b", "a"]
 
 
 def test_nothing_shown_has_no_variants() -> None:
     assert arms_of({}, []) == []
-    assert compared([]) == []

@@ -37,7 +37,7 @@ def credited(*events: OrdersEvent, displays: list[Display] | None = None) -> lis
     purchases = Purchases(shown, HOUR_MS, Sample(1_000))
     for event in events:
         purchases.take(event)
-    return list(purchases.credits())
+    return list(purchases.credits(purchases.displays))
 
 
 def test_product_that_was_shown_and_bought_is_credited_at_its_price() -> None:
@@ -65,6 +65,22 @@ def test_last_recommendation_with_the_product_has_the_credit() -> None:
     found = credited(order("milk", "tea"), displays=displays)
 
     assert [credit.variant for credit in found] == ["b", "c"]
+
+
+def test_purchase_is_credited_among_the_displays_asked_for() -> None:
+    early, late = make_display("a"), make_display("b", shown_at_ms=NOON_MS + 2)
+    purchases = Purchases({"ann": [late, early]}, HOUR_MS, Sample(1_000))
+    purchases.take(order(MILK))
+
+    asked: list[dict[str, list[Display]]] = [
+        {"ann": [early, late]},
+        {"ann": [early]},
+        {"ann": []},
+        {"bea": [late]},
+    ]
+    found = [[credit.variant for credit in purchases.credits(displays)] for displays in asked]
+
+    assert found == [["b"], ["a"], [], []]
 
 
 def test_orders_of_others_and_checkouts_are_no_purchases() -> None:
@@ -131,7 +147,7 @@ def test_more_orders_than_may_be_held_leave_out_visitors_with_all_they_did() -> 
             purchases.take(order(MILK, order_id=f"{visitor_id}-{n}", visitor_id=visitor_id))
             purchases.take(replace(give_back(OrderRefunded, 1), visitor_id=visitor_id))
 
-    found = [credit.visitor_id for credit in purchases.credits()]
+    found = [credit.visitor_id for credit in purchases.credits(purchases.displays)]
     assert sample.one_in == 2
     assert 30 <= len(purchases.displays) <= 62
     assert sorted(found) == sorted([*purchases.displays] * 3)
