@@ -171,7 +171,7 @@ def test_requests_that_come_together_are_one_batch_and_each_gets_its_own_rows() 
         assert torch.equal(answer.scores, kinds.float())
 
 
-# --- Triton's entry point, without Triton ------------------------------------------------------
+# --- The version that answers, without Triton ------------------------------------------------------
 
 
 @dataclass
@@ -199,8 +199,8 @@ class Response:
 
 
 @pytest.fixture
-def entry(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """``model.py`` as the Python backend imports it, with what of the backend it uses."""
+def served(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """``version.py`` as the Python backend imports it, with what of the backend it uses."""
     backend = ModuleType("triton_python_backend_utils")
     backend.__dict__.update(
         Tensor=Named,
@@ -209,20 +209,20 @@ def entry(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
         get_input_tensor_by_name=lambda request, name: Named(name, request[name]),
     )
     monkeypatch.setitem(sys.modules, backend.__name__, backend)
-    name = "stream.models.served.recommender.model"
+    name = "stream.models.served.recommender.version"
     monkeypatch.delitem(sys.modules, name, raising=False)
     module = importlib.import_module(name)
     monkeypatch.delitem(sys.modules, name)
     return module
 
 
-def test_a_refused_request_fails_none_of_those_that_came_with_it(entry: ModuleType) -> None:
-    model, engine = entry.TritonPythonModel(), Counting()
-    model.engine, model.n_products = engine, 10
+def test_a_refused_request_fails_none_of_those_that_came_with_it(served: ModuleType) -> None:
+    engine = Counting()
+    version = served.Version(engine, n_products=10)
     good, bad = np.full((2, MAX_ITEMS), 3), np.full((2, MAX_ITEMS), 11)
     requests = [{"items": items, "kinds": np.ones_like(items)} for items in (good, bad, good[:1])]
 
-    responses = model.execute(requests)
+    responses = version.execute(requests)
 
     assert engine.n_rows == [3]
     assert [response.error is None for response in responses] == [True, False, True]

@@ -1,4 +1,4 @@
-"""Triton's entry point: items in, best next products out."""
+"""A version of the recommender: items in, best next products out."""
 
 from __future__ import annotations
 
@@ -10,42 +10,51 @@ import torch
 import triton_python_backend_utils as pb_utils
 from torch import Tensor
 
-from .engine import Answer, engine_for, together
+from .engine import Answer, Engine, engine_for, together
 from .network import N_KINDS, SessionTransformer
 
 
-class TritonPythonModel:
-    """One instance of one version, on the device that Triton gives it."""
+class Version:
+    """One instance, on the device that Triton gives it."""
 
-    def initialize(self, args: dict[str, str]) -> None:
-        config = json.loads(args["model_config"])
-        torch.set_num_threads(int(config["parameters"]["threads"]["string_value"]))
-        outputs = {output["name"]: output["dims"] for output in config["output"]}
-        n_candidates = int(outputs["candidates"][0])
-        on_gpu = args["model_instance_kind"] == "GPU" and torch.cuda.is_available()
-        device = torch.device(f"cuda:{args['model_instance_device_id']}" if on_gpu else "cpu")
-        stored = torch.load(
-            Path(__file__).with_name("weights.pt"), map_location=device, weights_only=True
-        )
-        network = SessionTransformer(**stored["settings"])
-        network.load_state_dict(stored["weights"])
-        network.eval().to(device)
-        self.n_products = network.n_products
-        n_rows = int(config["max_batch_size"])
-        self.engine = engine_for(network, n_candidates, max_rows=n_rows)
-        warm = torch.ones((n_rows, len(network.repeats)), dtype=torch.int64)
-        self.engine.answer(warm, warm)
+    def __init__(self, engine: Engine, n_products: int) -> None:
+        self._engine = engine
+        self._n_products = n_products
 
     def execute(self, requests: list[Any]) -> list[Any]:
         """Answer all requests as one batch, but those that ask for what cannot be."""
         read = [_inputs_of(request) for request in requests]
         refusals = [self._refusal(*inputs) for inputs in read]
         asked = [inputs for inputs, refused in zip(read, refusals, strict=True) if not refused]
-        answers = iter(together(self.engine, asked))
+        answers = iter(together(self._engine, asked))
         return [_refused(each) if each else _answered(next(answers)) for each in refusals]
 
     def _refusal(self, items: Tensor, kinds: Tensor) -> str:
-        return _refusal("items", items, self.n_products) or _refusal("kinds", kinds, N_KINDS - 1)
+        return _refusal("items", items, self._n_products) or _refusal("kinds", kinds, N_KINDS - 1)
+
+
+def load(args: dict[str, str]) -> Version:
+    """Return the version that lies beside this file; *args* are those of Triton's ``initialize``."""
+    config = json.loads(args["model_config"])
+    torch.set_num_threads(int(config["parameters"]["threads"]["string_value"]))
+    outputs = {output["name"]: output["dims"] for output in config["output"]}
+    on_gpu = args["model_instance_kind"] == "GPU" and torch.cuda.is_available()
+    device = torch.device(f"cuda:{args['model_instance_device_id']}" if on_gpu else "cpu")
+    network = _network(device)
+    n_rows = int(config["max_batch_size"])
+    engine = engine_for(network, int(outputs["candidates"][0]), max_rows=n_rows)
+    warm = torch.ones((n_rows, len(network.repeats)), dtype=torch.int64)
+    engine.answer(warm, warm)
+    return Version(engine, network.n_products)
+
+
+def _network(device: torch.device) -> SessionTransformer:
+    stored = torch.load(
+        Path(__file__).with_name("weights.pt"), map_location=device, weights_only=True
+    )
+    network = SessionTransformer(**stored["settings"])
+    network.load_state_dict(stored["weights"])
+    return network.eval().to(device)
 
 
 def _inputs_of(request: Any) -> tuple[Tensor, Tensor]:
