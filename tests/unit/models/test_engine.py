@@ -171,6 +171,14 @@ def test_requests_that_come_together_are_one_batch_and_each_gets_its_own_rows() 
         assert torch.equal(answer.scores, kinds.float())
 
 
+def test_one_request_reaches_the_engine_as_it_is() -> None:
+    request = make_sessions(2)
+
+    [answer] = together(Counting(), [request])
+
+    assert answer.candidates is request[0]
+
+
 # --- The version that answers, without Triton ------------------------------------------------------
 
 
@@ -229,3 +237,27 @@ def test_a_refused_request_fails_none_of_those_that_came_with_it(served: ModuleT
     assert "items[0, 0]: expected an index from 0 to 10, got 11" in str(responses[1].error)
     assert [len(each.tensors[0].as_numpy()) for each in responses[::2]] == [2, 1]
     assert [each.name for each in responses[0].tensors] == ["candidates", "scores"]
+
+
+@pytest.mark.parametrize(
+    ("poison", "told"),
+    [
+        ({}, ""),
+        ({(1, 3): 11}, "items[1, 3]: expected an index from 0 to 10, got 11"),
+        ({(1, 4): 12, (1, 9): -1}, "items[1, 4]: expected an index from 0 to 10, got 12"),
+        ({(0, 49): -1, (1, 0): 99}, "items[0, 49]: expected an index from 0 to 10, got -1"),
+        ({(0, 0): 2**62}, f"items[0, 0]: expected an index from 0 to 10, got {2**62}"),
+    ],
+)
+def test_the_first_number_that_cannot_be_is_named(
+    served: ModuleType, poison: dict[tuple[int, int], int], told: str
+) -> None:
+    items = torch.full((2, MAX_ITEMS), 10)
+    for place, index in poison.items():
+        items[place] = index
+
+    assert served._refusal("items", items, 10) == told
+
+
+def test_a_request_without_rows_is_not_refused(served: ModuleType) -> None:
+    assert not served._refusal("items", torch.empty((0, MAX_ITEMS), dtype=torch.int64), 10)

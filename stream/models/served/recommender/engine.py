@@ -62,8 +62,8 @@ def engine_for(network: SessionTransformer, n_candidates: int, *, max_rows: int)
 
 def together(engine: Engine, requests: Sequence[tuple[Tensor, Tensor]]) -> list[Answer]:
     """Return the answer to each of *requests*, of which the engine is asked for all rows at once."""
-    if not requests:
-        return []
+    if len(requests) <= 1:
+        return [engine.answer(*request) for request in requests]
     sizes = [len(items) for items, _ in requests]
     items, kinds = (torch.cat(each) for each in zip(*requests, strict=True))
     answer = engine.answer(items, kinds)

@@ -78,9 +78,12 @@ def _answered(answer: Answer) -> Any:
 
 def _refusal(name: str, tensor: Tensor, highest: int) -> str:
     """Say which number cannot be; empty where all can."""
-    known = (tensor >= 0) & (tensor <= highest)
-    if bool(known.all()):
+    if not tensor.numel():
         return ""
-    row, column = (int(axis) for axis in (~known).nonzero()[0])
+    least, most = torch.aminmax(tensor)
+    if least >= 0 and most <= highest:
+        return ""
+    unknown = (tensor < 0) | (tensor > highest)
+    row, column = (int(axis) for axis in unknown.nonzero()[0])
     got = int(tensor[row, column])
     return f"{name}[{row}, {column}]: expected an index from 0 to {highest}, got {got}"
