@@ -16,7 +16,7 @@ import numpy as np
 import tritonclient.grpc.aio as triton
 from numpy.typing import NDArray
 
-from stream.bench.serving.catalogues import N_SESSIONS, VERSION, sessions
+from stream.bench.serving.questions import N_SESSIONS, VERSION, sessions
 from stream.model_specs import RECOMMENDER
 from stream.ports import Tensors
 

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from stream.bench.serving.asking import starts_of
-from stream.bench.serving.catalogues import load_network, sessions
+from stream.bench.serving.catalogues import load_network
+from stream.bench.serving.questions import sessions
 from stream.model_specs import N_CANDIDATES
 from stream.models.served.recommender.engine import Engine, engine_for
 from stream.models.served.recommender.network import SessionTransformer

@@ -1,26 +1,21 @@
-"""Models of random weights, as large as the catalogue that is asked for, and sessions to ask about."""
+"""Models of random weights, as large as the catalogue that is asked for."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from stream.model_specs import MAX_ITEMS, RECOMMENDER, ModelSpec
 from stream.models.export import config_of, export_recommender
 from stream.models.recommender import NETWORK, TrainedRecommender
-from stream.models.served.recommender.network import N_KINDS, SessionTransformer
-from stream.ports import Tensors
+from stream.models.served.recommender.network import SessionTransformer
 from stream.repository import CONFIG, replace_text
 
-VERSION = "1"
 _SEED = 1
 _NEIGHBOUR_WEIGHT = 2.0
 _NEAREST = 0.3
-#: Sessions, which requests take in turn.
-N_SESSIONS = 4_096
 
 
 def export_random(repository: Path, n_items: int, *, max_rows: int, device: str) -> Path:
@@ -48,16 +43,6 @@ def load_network(version: Path, device: str) -> SessionTransformer:
     network = SessionTransformer(**stored["settings"])
     network.load_state_dict(stored["weights"])
     return network.eval().to(device)
-
-
-def sessions(n_items: int) -> Tensors:
-    """Return the model's inputs: random products, and lengths from 1 to as many as it reads."""
-    draw = np.random.default_rng(_SEED)
-    items = draw.integers(1, n_items + 1, (N_SESSIONS, MAX_ITEMS))
-    kinds = draw.integers(1, N_KINDS, items.shape)
-    lengths = draw.integers(1, MAX_ITEMS + 1, N_SESSIONS)
-    there = np.arange(MAX_ITEMS) >= MAX_ITEMS - lengths[:, None]
-    return {"items": items * there, "kinds": kinds * there}
 
 
 def _random(settings: dict[str, float]) -> SessionTransformer:

