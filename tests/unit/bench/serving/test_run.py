@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from stream.bench.serving.asking import Served, starts_of
+from stream.bench.serving.asking import Served, starts_of, together
 from stream.bench.serving.bare import Ways
 from stream.bench.serving.figures import Point, Run
 from stream.bench.serving.questions import N_KINDS, N_SESSIONS, sessions
 from stream.bench.serving.run import check_device
-from stream.errors import LocalPartMissing
+from stream.errors import LocalPartMissing, PartDied
 from stream.models.served.recommender import network
 
 #: What a machine with a GPU, torch and Triton's binary need not have.
@@ -86,3 +86,20 @@ def test_the_share_is_of_the_bare_model_in_the_same_run() -> None:
     assert figures["share"] == pytest.approx(0.8)
     assert figures["p50_ms"] == 2.0
     assert "untuned_rows_per_s" not in figures
+
+
+def test_only_what_is_answered_while_all_clients_ask_counts() -> None:
+    early, late = np.array([1.0, 2.0, 3.0, 4.0]), np.array([2.5, 3.5, 4.5])
+    clients = [(early - 0.5, early), (late - 0.25, late)]
+
+    served = together(clients, n_rows=8)
+
+    assert served.rows_per_s == pytest.approx(3 * 8 / 1.5)
+    assert sorted(served.request_ms) == [250, 500, 500]
+
+
+def test_clients_that_did_not_ask_at_one_time_are_told_apart() -> None:
+    one, other = np.array([1.0, 2.0]), np.array([3.0, 4.0])
+
+    with pytest.raises(PartDied, match="before another's first"):
+        together([(one, one), (other, other)], n_rows=8)
