@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from stream.bench.serving.asking import Served, starts_of, together
+from stream.bench.serving.asking import Answers, Served, starts_of, together
 from stream.bench.serving.bare import Ways
 from stream.bench.serving.figures import Point, Run
 from stream.bench.serving.questions import N_KINDS, N_SESSIONS, sessions
-from stream.bench.serving.run import check_device
+from stream.bench.serving.run import check_device, difference
 from stream.errors import LocalPartMissing, PartDied
 from stream.models.served.recommender import network
 
@@ -103,3 +103,23 @@ def test_clients_that_did_not_ask_at_one_time_are_told_apart() -> None:
 
     with pytest.raises(PartDied, match="before another's first"):
         together([(one, one), (other, other)], n_rows=8)
+
+
+CANDIDATES = np.arange(64)[None]
+SCORES = np.ones((1, 64), np.float32)
+
+
+@pytest.mark.parametrize(
+    ("served", "told"),
+    [
+        ((CANDIDATES, SCORES), ""),
+        ((CANDIDATES + 1, SCORES), "98.44% of Triton's candidates"),
+        ((CANDIDATES, SCORES + 1), "up to 1 apart"),
+        ((CANDIDATES, SCORES * np.float32("nan")), "up to nan apart"),
+    ],
+)
+def test_triton_answers_otherwise_by_its_candidates_or_scores(served: Answers, told: str) -> None:
+    found = difference(served, (CANDIDATES, SCORES), 1e-4)
+
+    assert told in found
+    assert bool(told) == bool(found)
