@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import tritonclient.grpc.aio as triton
 from numpy.typing import NDArray
+from tritonclient.utils import InferenceServerException
 
 from stream.bench.serving.questions import N_SESSIONS, VERSION, sessions
 from stream.errors import PartDied
@@ -85,7 +86,11 @@ def serve(load: Load) -> Served:
 
 
 def answers_to(load: Load, n_requests: int) -> Answers:
-    """Return candidates and scores of the first *n_requests* requests, one after the other."""
+    """Return candidates and scores of the first *n_requests* requests, one after the other.
+
+    Raises:
+        PartDied: One is not answered, as when the model could not be loaded.
+    """
     rows = sessions(load.n_items)
 
     async def ask_all() -> list[Any]:
@@ -96,7 +101,10 @@ def answers_to(load: Load, n_requests: int) -> Answers:
         finally:
             await client.close()
 
-    answers = asyncio.run(ask_all())
+    try:
+        answers = asyncio.run(ask_all())
+    except InferenceServerException as error:
+        raise PartDied(f"{load.n_rows} rows of {load.n_items:,} products: {error}") from error
     candidates, scores = (np.concatenate(each) for each in zip(*answers, strict=True))
     return candidates, scores
 

@@ -16,6 +16,7 @@ from stream.repository import CONFIG, replace_text
 _SEED = 1
 _NEIGHBOUR_WEIGHT = 2.0
 _NEAREST = 0.3
+_MUST_BE_GPU = 'parameters { key: "must_be_gpu" value { string_value: "yes" } }\n'
 
 
 def export_random(repository: Path, n_items: int, *, max_rows: int, device: str) -> Path:
@@ -27,9 +28,15 @@ def export_random(repository: Path, n_items: int, *, max_rows: int, device: str)
     version = export_recommender(trained, repository)
     model = repository / RECOMMENDER.name
     config = config_of(wider(max_rows), [version])
-    kind = "KIND_GPU" if device == "cuda" else "KIND_CPU"
-    replace_text(model / CONFIG, config.replace("KIND_AUTO", kind))
+    replace_text(model / CONFIG, _on_device(config, device))
     return model / version
+
+
+def _on_device(config: str, device: str) -> str:
+    """Return *config* for *device*, and no other where torch has none such."""
+    if device == "cpu":
+        return config.replace("KIND_AUTO", "KIND_CPU")
+    return config.replace("KIND_AUTO", "KIND_GPU") + _MUST_BE_GPU
 
 
 def wider(max_rows: int) -> ModelSpec:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import importlib
+import json
 import sys
 import time
 import traceback
@@ -27,6 +28,7 @@ class TritonPythonModel:
     """One instance of one version; ``version.py`` beside it says what that is."""
 
     def initialize(self, args: dict[str, str]) -> None:
+        _check_device(args)
         self._args = args
         self._load()
 
@@ -54,6 +56,17 @@ class TritonPythonModel:
 
     def _unavailable(self) -> Any:
         return pb_utils.InferenceResponse(error=pb_utils.TritonError(self._told))
+
+
+def _check_device(args: dict[str, str]) -> None:
+    """Raise where the configuration has ``must_be_gpu`` and the model would run on a CPU."""
+    if "must_be_gpu" not in json.loads(args["model_config"]).get("parameters", ()):
+        return
+    if args["model_instance_kind"] != "GPU":
+        raise RuntimeError("must_be_gpu: Triton gives a CPU")
+    torch = importlib.import_module("torch")
+    if not torch.cuda.is_available():
+        raise RuntimeError(f"must_be_gpu: Triton gives a GPU, torch {torch.__version__} finds none")
 
 
 def _let_go() -> None:

@@ -45,6 +45,7 @@ def load(args: dict[str, str]) -> Version:
     torch.set_num_threads(int(config["parameters"]["threads"]["string_value"]))
     on_gpu = args["model_instance_kind"] == "GPU" and torch.cuda.is_available()
     device = torch.device(f"cuda:{args['model_instance_device_id']}" if on_gpu else "cpu")
+    pb_utils.Logger.log_info(f"{args['model_name']} version {args['model_version']} is on {device}")
     stored = torch.load(
         Path(__file__).with_name("weights.pt"), map_location=device, weights_only=True
     )

@@ -40,6 +40,7 @@ def load(args: dict[str, str]) -> Version:
     outputs = {output["name"]: output["dims"] for output in config["output"]}
     on_gpu = args["model_instance_kind"] == "GPU" and torch.cuda.is_available()
     device = torch.device(f"cuda:{args['model_instance_device_id']}" if on_gpu else "cpu")
+    pb_utils.Logger.log_info(f"{args['model_name']} version {args['model_version']} is on {device}")
     network = _network(device)
     n_rows = int(config["max_batch_size"])
     engine = engine_for(network, int(outputs["candidates"][0]), max_rows=n_rows)
