@@ -16,10 +16,13 @@ from stream.repository import CONFIG, replace_text
 _SEED = 1
 _NEIGHBOUR_WEIGHT = 2.0
 _NEAREST = 0.3
+_AUTO = "kind: KIND_AUTO count: 1"
 _MUST_BE_GPU = 'parameters { key: "must_be_gpu" value { string_value: "yes" } }\n'
 
 
-def export_random(repository: Path, n_items: int, *, max_rows: int, device: str) -> Path:
+def export_random(
+    repository: Path, n_items: int, *, max_rows: int, device: str, n_instances: int
+) -> Path:
     """Write a model of *n_items* products to be served on *device*; return its version's folder."""
     settings = {"n_products": n_items, "length": MAX_ITEMS, **NETWORK}
     settings["neighbour_weight"] = _NEIGHBOUR_WEIGHT
@@ -28,15 +31,15 @@ def export_random(repository: Path, n_items: int, *, max_rows: int, device: str)
     version = export_recommender(trained, repository)
     model = repository / RECOMMENDER.name
     config = config_of(wider(max_rows), [version])
-    replace_text(model / CONFIG, _on_device(config, device))
+    replace_text(model / CONFIG, on_device(config, device, n_instances))
     return model / version
 
 
-def _on_device(config: str, device: str) -> str:
-    """Return *config* for *device*, and no other where torch has none such."""
+def on_device(config: str, device: str, n_instances: int) -> str:
+    """Return *config* with so many instances on *device*, the first where there are several GPUs."""
     if device == "cpu":
-        return config.replace("KIND_AUTO", "KIND_CPU")
-    return config.replace("KIND_AUTO", "KIND_GPU") + _MUST_BE_GPU
+        return config.replace(_AUTO, f"kind: KIND_CPU count: {n_instances}")
+    return config.replace(_AUTO, f"kind: KIND_GPU gpus: [ 0 ] count: {n_instances}") + _MUST_BE_GPU
 
 
 def wider(max_rows: int) -> ModelSpec:

@@ -102,7 +102,9 @@ def _short(name: str, figure: float) -> str:
     return f"{figure:,.0f}" if name.endswith("_per_s") else f"{figure:.2f}"
 
 
-def written(found: Sequence[Catalogue], path: Path, *, device: str, n_in_flight: int) -> None:
+def written(
+    found: Sequence[Catalogue], path: Path, *, device: str, n_in_flight: int, n_instances: int
+) -> None:
     """Write the report as JSON, making the folder."""
     told = {
         "date": datetime.now(UTC).date().isoformat(),
@@ -111,6 +113,7 @@ def written(found: Sequence[Catalogue], path: Path, *, device: str, n_in_flight:
         "cores": len(os.sched_getaffinity(0)),
         "torch": torch.__version__,
         "in_flight": n_in_flight,
+        "instances": n_instances,
         "catalogues": [_told(catalogue) for catalogue in found],
     }
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -31,7 +31,11 @@ _START_TIMEOUT_S = 600.0
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What is to be measured; medians of *runs*, each of *seconds* a way."""
+    """What is to be measured; medians of *runs*, each of *seconds* a way.
+
+    Attributes:
+        n_instances: Processes of the model, of which each answers a request at a time.
+    """
 
     device: str
     items: Sequence[int]
@@ -39,6 +43,7 @@ class Asked:
     runs: int
     seconds: float
     n_in_flight: int
+    n_instances: int = 1
 
 
 def run_bench_serving(*, report: Path | None, asked: Asked) -> int:
@@ -58,7 +63,13 @@ def run_bench_serving(*, report: Path | None, asked: Asked) -> int:
         found.append(_catalogue(asked, n_items, console))
         # What is found stays, should the next one take longer than somebody has the machine.
         if report is not None:
-            written(found, report, device=asked.device, n_in_flight=asked.n_in_flight)
+            written(
+                found,
+                report,
+                device=asked.device,
+                n_in_flight=asked.n_in_flight,
+                n_instances=asked.n_instances,
+            )
     console.print(table(found))
     return 0
 
@@ -77,7 +88,13 @@ def _catalogue(asked: Asked, n_items: int, console: Console) -> Catalogue:
     with tempfile.TemporaryDirectory(prefix="storestream-bench-") as name:
         folder, max_rows = Path(name), max(*asked.rows, RECOMMENDER.max_rows)
         repository = folder / "models"
-        version = export_random(repository, n_items, max_rows=max_rows, device=asked.device)
+        version = export_random(
+            repository,
+            n_items,
+            max_rows=max_rows,
+            device=asked.device,
+            n_instances=asked.n_instances,
+        )
         weights_mib = (version / "weights.pt").stat().st_size / 2**20
         (folder / "triton").mkdir()
         triton = EmbeddedTriton(folder / "triton", repository, start_timeout_s=_START_TIMEOUT_S)

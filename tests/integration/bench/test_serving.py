@@ -33,7 +33,15 @@ def test_a_run_that_is_cut_off_keeps_what_it_found(
 ) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(8))
     no_products = 0
-    asked = Asked("cpu", items=[300, no_products], rows=[8], runs=1, seconds=0.1, n_in_flight=3)
+    asked = Asked(
+        "cpu",
+        items=[300, no_products],
+        rows=[8],
+        runs=1,
+        seconds=0.1,
+        n_in_flight=3,
+        n_instances=2,
+    )
     report = tmp_path / "report.json"
 
     with pytest.raises(RuntimeError, match="random_ expects"):

@@ -6,13 +6,18 @@ import sys
 import numpy as np
 import pytest
 import torch
+import tritonclient.grpc as triton_grpc
+from google.protobuf import text_format
 
 from stream.bench.serving.asking import Answers, Served, starts_of, together
 from stream.bench.serving.bare import Ways
+from stream.bench.serving.catalogues import on_device
 from stream.bench.serving.figures import Point, Run
 from stream.bench.serving.questions import N_KINDS, N_SESSIONS, sessions
 from stream.bench.serving.run import check_device, difference
 from stream.errors import LocalPartMissing, PartDied
+from stream.model_specs import RECOMMENDER
+from stream.models.export import config_of
 from stream.models.served.recommender import network
 
 #: What a machine with a GPU, torch and Triton's binary need not have.
@@ -58,6 +63,18 @@ def test_a_gpu_that_is_not_there_is_missed_with_what_is_needed(
         check_device("cuda")
 
     check_device("cpu")
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_the_model_has_its_instances_on_the_device_and_on_no_other(device: str) -> None:
+    written = on_device(config_of(RECOMMENDER, ["1"]), device, 3)
+
+    config = text_format.Parse(written, triton_grpc.model_config_pb2.ModelConfig())
+
+    [group] = config.instance_group
+    expected = {"cpu": (group.KIND_CPU, []), "cuda": (group.KIND_GPU, [0])}[device]
+    assert (group.kind, list(group.gpus), group.count) == (*expected, 3)
+    assert ("must_be_gpu" in config.parameters) == (device == "cuda")
 
 
 def test_sessions_are_padded_on_the_left_and_products_of_the_catalogue() -> None:
