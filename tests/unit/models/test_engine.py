@@ -17,7 +17,14 @@ from stream.models.acts import History
 from stream.models.fitting import Budget
 from stream.models.recommender import train_recommender
 from stream.models.served.recommender.catalogue import Catalogue, best_of
-from stream.models.served.recommender.engine import Answer, Blocks, Buckets, Step, together
+from stream.models.served.recommender.engine import (
+    Answer,
+    Blocks,
+    Buckets,
+    Step,
+    sizes_for,
+    together,
+)
 from stream.models.served.recommender.network import SessionTransformer
 
 N_PRODUCTS = 3_000
@@ -112,6 +119,16 @@ def test_a_batch_padded_to_its_bucket_is_answered_like_by_itself(n_rows: int) ->
     answer = buckets.answer(*read)
 
     assert_alike(answer, plainly(network, read))
+
+
+@pytest.mark.parametrize(
+    ("max_rows", "largest"),
+    [(1, [1]), (256, [128, 256]), (300, [256, 300]), (1024, [512, 1024]), (4096, [512, 1024])],
+)
+def test_a_gpu_answers_no_batch_larger_than_it_gains_from(
+    max_rows: int, largest: list[int]
+) -> None:
+    assert sizes_for(max_rows)[-2:] == largest
 
 
 def test_a_bucket_keeps_nothing_of_the_batch_before() -> None:
