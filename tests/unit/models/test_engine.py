@@ -111,6 +111,15 @@ def test_the_padding_is_proposed_to_nobody_however_small_the_catalogue(n_product
     assert_alike(answer, plainly(network, read))
 
 
+@pytest.mark.parametrize("n_products", [N_CANDIDATES, 1_023, 1_024, 3_000])
+def test_the_maxima_of_groups_are_of_rows_that_begin_at_16_bytes(n_products: int) -> None:
+    catalogue = Catalogue(make_network(n_products), torch.float16)
+
+    n_groups = catalogue.n_columns / 16
+
+    assert n_groups * torch.float16.itemsize % 16 == 0
+
+
 @pytest.mark.parametrize("n_rows", [1, 3, 8, 9, 16, 37])
 def test_a_batch_padded_to_its_bucket_is_answered_like_by_itself(n_rows: int) -> None:
     network, read = make_network(), make_sessions(n_rows)
