@@ -48,11 +48,12 @@ def wider(max_rows: int) -> ModelSpec:
 
 
 def load_network(version: Path, device: str) -> SessionTransformer:
-    """Read a version's network as its entry point does."""
+    """Read a version's network as the version does itself."""
     stored = torch.load(version / "weights.pt", map_location=device, weights_only=True)
-    network = SessionTransformer(**stored["settings"])
-    network.load_state_dict(stored["weights"])
-    return network.eval().to(device)
+    with torch.device("meta"):
+        network = SessionTransformer(**stored["settings"])
+    network.load_state_dict(stored["weights"], assign=True)
+    return network.eval()
 
 
 def _random(settings: dict[str, float]) -> SessionTransformer:

@@ -4,7 +4,9 @@ import importlib
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -29,23 +31,23 @@ from stream.models.served.recommender.network import SessionTransformer
 
 N_PRODUCTS = 3_000
 CPU = torch.device("cpu")
+SETTINGS: dict[str, Any] = {
+    "length": MAX_ITEMS,
+    "width": 16,
+    "n_blocks": 1,
+    "n_heads": 2,
+    "dropout": 0.0,
+    "temperature": 0.1,
+    "n_neighbours": 8,
+    "neighbour_weight": 2.0,
+}
 
 Read = tuple[Tensor, Tensor]
 
 
 def make_network(n_products: int = N_PRODUCTS) -> SessionTransformer:
     torch.manual_seed(1)
-    network = SessionTransformer(
-        n_products,
-        length=MAX_ITEMS,
-        width=16,
-        n_blocks=1,
-        n_heads=2,
-        dropout=0.0,
-        temperature=0.1,
-        n_neighbours=8,
-        neighbour_weight=2.0,
-    )
+    network = SessionTransformer(n_products, **SETTINGS)
     torch.nn.init.normal_(network.popularity)
     torch.nn.init.normal_(network.repeats)
     network.neighbours[1:].random_(0, n_products + 1)
@@ -287,3 +289,17 @@ def test_the_first_number_that_cannot_be_is_named(
 
 def test_a_request_without_rows_is_not_refused(served: ModuleType) -> None:
     assert not served._refusal("items", torch.empty((0, MAX_ITEMS), dtype=torch.int64), 10)
+
+
+@torch.inference_mode()
+def test_a_version_scores_as_the_network_that_was_stored(
+    served: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network, read = make_network(), make_sessions(64)
+    stored = {"settings": {"n_products": N_PRODUCTS, **SETTINGS}, "weights": network.state_dict()}
+    torch.save(stored, tmp_path / "weights.pt")
+    monkeypatch.setattr(served, "__file__", str(tmp_path / "version.py"))
+
+    scores = served._network(CPU).score(*read)
+
+    assert torch.equal(scores, network.score(*read))

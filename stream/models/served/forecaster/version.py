@@ -49,9 +49,10 @@ def load(args: dict[str, str]) -> Version:
     stored = torch.load(
         Path(__file__).with_name("weights.pt"), map_location=device, weights_only=True
     )
-    network = DemandQuantiles(**stored["settings"])
-    network.load_state_dict(stored["weights"])
-    return Version(network.eval().to(device), device)
+    with torch.device("meta"):
+        network = DemandQuantiles(**stored["settings"])
+    network.load_state_dict(stored["weights"], assign=True)
+    return Version(network.eval(), device)
 
 
 def _refusal(demand: Tensor, weekday: Tensor) -> str:

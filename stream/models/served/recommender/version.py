@@ -50,12 +50,14 @@ def load(args: dict[str, str]) -> Version:
 
 
 def _network(device: torch.device) -> SessionTransformer:
+    """Return the network with the weights that were read: none are drawn, and none held twice."""
     stored = torch.load(
         Path(__file__).with_name("weights.pt"), map_location=device, weights_only=True
     )
-    network = SessionTransformer(**stored["settings"])
-    network.load_state_dict(stored["weights"])
-    return network.eval().to(device)
+    with torch.device("meta"):
+        network = SessionTransformer(**stored["settings"])
+    network.load_state_dict(stored["weights"], assign=True)
+    return network.eval()
 
 
 def _inputs_of(request: Any) -> tuple[Tensor, Tensor]:
