@@ -63,13 +63,19 @@ def inference(
     rows: Annotated[str, typer.Option(help="Of a request, with --device.")] = "1,8,64,256,1024",
     seconds: Annotated[float, typer.Option(min=0.1, max=600, help="A run, with --device.")] = 5,
     in_flight: Annotated[int, typer.Option(min=1, max=64, help="Requests, with --device.")] = 4,
+    instances: Annotated[
+        int,
+        typer.Option(
+            min=1, max=8, help="Of the model, with --device: one copies while another computes."
+        ),
+    ] = 1,
 ) -> None:
     """Compare recommendations a second with what Triton gives to a direct load of the same rows."""
     if device is not None:
         from stream.bench.serving.run import Asked, run_bench_serving
 
         counts = _counts(items, "--items"), _counts(rows, "--rows")
-        asked = Asked(device.value, *counts, runs, seconds, in_flight)
+        asked = Asked(device.value, *counts, runs, seconds, in_flight, instances)
         raise typer.Exit(run_bench_serving(report=report, asked=asked))
     from stream.bench.inference import run_bench_inference
 

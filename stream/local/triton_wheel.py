@@ -38,11 +38,14 @@ class TritonWheel:
         """Return the variables that the binary needs.
 
         The stub links libpython, so this interpreter's library folder comes first; it finds its
-        packages through the ``python3`` that is first on the path, which must be this one.
+        packages through the ``python3`` that is first on the path, which must be this one. Where
+        libraries are found now stays last: in many containers that is how a GPU's driver is.
         """
-        python_libraries = sysconfig.get_config_var("LIBDIR")
+        inherited = os.environ.get("LD_LIBRARY_PATH", "").split(":")
+        libraries = [sysconfig.get_config_var("LIBDIR"), str(self.libraries), *inherited]
         return {
-            "LD_LIBRARY_PATH": f"{python_libraries}:{self.libraries}",
+            # An empty part would be the working folder.
+            "LD_LIBRARY_PATH": ":".join(filter(None, libraries)),
             "PATH": f"{Path(sys.executable).parent}:{os.environ.get('PATH', os.defpath)}",
         }
 

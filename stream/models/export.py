@@ -35,6 +35,7 @@ from stream.repository import (
 )
 
 SERVED = Path(__file__).parent / "served"
+ENTRY_POINT = SERVED / "model.py"
 #: Processes of the Python backend a model, and torch threads in each.
 #: A recommender of 9,579 products answered 6,000 rows/s (64 a request) on a quiet core. A second
 #: process takes 600 MB more; measured once, on two cores shared with broker and worker, its gain
@@ -147,7 +148,7 @@ def _write(spec: ModelSpec, folder: Path, fill: Fill) -> None:
     # To Triton a version is another one when something is written in its folder, and is loaded again
     # beside the next, although it answers. Where this is a file, no Python writes bytecode.
     (folder / "__pycache__").touch()
-    for source in sorted((SERVED / spec.name).glob("*.py")):
+    for source in (ENTRY_POINT, *sorted((SERVED / spec.name).glob("*.py"))):
         shutil.copyfile(source, folder / source.name)
     fill(folder)
 

@@ -20,7 +20,7 @@ from stream.model_specs import (
     VOCABULARY,
     ModelSpec,
 )
-from stream.models.export import SERVED, config_of
+from stream.models.export import ENTRY_POINT, SERVED, config_of
 
 _TYPES = {"INT64": "TYPE_INT64", "FP32": "TYPE_FP32", "BYTES": "TYPE_STRING"}
 
@@ -85,7 +85,7 @@ def test_the_configuration_names_the_versions_to_serve(spec: ModelSpec) -> None:
 def test_a_version_carries_its_code_and_imports_nothing_of_ours(tiny_repository: Path) -> None:
     for spec in MODELS:
         folder = tiny_repository / spec.name / "1"
-        sources = {path.name for path in (SERVED / spec.name).glob("*.py")}
+        sources = {path.name for path in (ENTRY_POINT, *(SERVED / spec.name).glob("*.py"))}
 
         assert sources <= {path.name for path in folder.iterdir()}
         assert all("import stream" not in (folder / name).read_text() for name in sources)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -27,6 +28,7 @@ from stream.model_specs import (
     TensorSpec,
 )
 from stream.ports import Tensors
+from stream.repository import ModelRepository
 from tests.harness.waiting import until
 from tests.integration.triton_fixtures import (
     MODEL_NAMES,
@@ -205,6 +207,78 @@ async def test_a_model_that_cannot_be_loaded_is_unavailable_and_refuses_nobody(b
         await models.check([RECOMMENDER])
 
     await models.stop()
+
+
+VERSIONED = {RECOMMENDER: "weights.pt", VOCABULARY: "vocabulary.json", FORECASTER: "weights.pt"}
+
+
+@pytest.fixture
+def damaged(tiny_repository: Path, tmp_path: Path) -> ModelRepository:
+    """Versions 1 and 2 of each model are served; what 2 learnt cannot be read."""
+    folder = shutil.copytree(tiny_repository, tmp_path / "models")
+    repository = ModelRepository(folder)
+    for spec, learnt in VERSIONED.items():
+        version = shutil.copytree(folder / spec.name / "1", folder / spec.name / "2")
+        (version / learnt).write_text("no more")
+        model = version / "model.py"
+        model.write_text(model.read_text().replace("_RETRY_S = 30.0", "_RETRY_S = 0.1"))
+        repository.serve(spec.name, ["1", "2"])
+    return repository
+
+
+@pytest_asyncio.fixture
+async def models_of_damaged(
+    damaged: ModelRepository, tmp_path: Path
+) -> AsyncIterator[TritonModels]:
+    server = EmbeddedTriton(tmp_path / "triton", damaged.folder)
+    server.start(MODEL_NAMES)
+    models = make_models(server.grpc)
+    await models.start()
+    yield models
+    await models.stop()
+    server.stop()
+
+
+@pytest.mark.slow
+async def test_a_version_that_cannot_be_loaded_is_unavailable_and_harms_no_other(
+    models_of_damaged: TritonModels,
+) -> None:
+    models = models_of_damaged
+
+    await asyncio.gather(models.touch(RECOMMENDER, "1"), models.touch(FORECASTER, "1"))
+    product_ids = await models.vocabulary("1")
+
+    assert len(product_ids) == N_PRODUCTS
+    for spec, call in (
+        (RECOMMENDER, models.touch(RECOMMENDER, "2")),
+        (VOCABULARY, models.vocabulary("2")),
+        (FORECASTER, models.touch(FORECASTER, "2")),
+    ):
+        with pytest.raises(InferenceUnavailable, match=rf"{spec.name} version 2 could not be load"):
+            await call
+
+
+@pytest.mark.slow
+async def test_a_version_that_was_mended_answers(
+    damaged: ModelRepository, models_of_damaged: TritonModels
+) -> None:
+    folder = damaged.folder / RECOMMENDER.name
+    with pytest.raises(InferenceUnavailable, match="could not be loaded"):
+        await models_of_damaged.touch(RECOMMENDER, "2")
+
+    shutil.copyfile(folder / "1" / "weights.pt", folder / "2" / "weights.pt")
+
+    async with asyncio.timeout(20):
+        while not await has_answered(models_of_damaged, "2"):
+            pass
+
+
+async def has_answered(models: TritonModels, version: str) -> bool:
+    try:
+        await models.touch(RECOMMENDER, version)
+    except InferenceUnavailable:
+        return False
+    return True
 
 
 # --- A server that dies ------------------------------------------------------------------------

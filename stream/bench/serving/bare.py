@@ -16,14 +16,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from stream.bench.serving.asking import starts_of
-from stream.bench.serving.catalogues import load_network, sessions
+from stream.bench.serving.asking import WARM_UP_S, Answers, starts_of
+from stream.bench.serving.catalogues import load_network
+from stream.bench.serving.questions import sessions
 from stream.model_specs import N_CANDIDATES
 from stream.models.served.recommender.engine import Engine, engine_for
 from stream.models.served.recommender.network import SessionTransformer
 
-#: Batches that are answered before the clock runs.
-_N_FIRST = 3
 Way = Callable[[Tensor, Tensor], object]
 
 
@@ -67,9 +66,7 @@ class Bare:
     def __exit__(self, *_: object) -> None:
         self._process.shutdown()
 
-    def answers_to(
-        self, n_rows: int, n_requests: int
-    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    def answers_to(self, n_rows: int, n_requests: int) -> Answers:
         """Return candidates and scores of the first requests, of as many rows each."""
         return self._process.submit(_answers_to, n_rows, n_requests).result()
 
@@ -93,7 +90,7 @@ def _load(version: Path, n_items: int, max_rows: int, device: str) -> None:
     _loaded[:] = [_Loaded(network, engine, items, kinds)]
 
 
-def _answers_to(n_rows: int, n_requests: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+def _answers_to(n_rows: int, n_requests: int) -> Answers:
     [here] = _loaded
     spans = [slice(start, start + n_rows) for start in starts_of(n_rows, n_requests)]
     answers = [here.engine.answer(here.items[span], here.kinds[span]) for span in spans]
@@ -135,23 +132,29 @@ def _measure(n_rows: int, seconds: float) -> Ways:
 
 def _rows_per_s(ways: Sequence[Way], n_rows: int, seconds: float) -> list[float]:
     """Return the rate of each of *ways*, which take turns batch by batch: on average *seconds* each."""
+    _asked(ways, n_rows, WARM_UP_S)
+    n_batches, took_s = _asked(ways, n_rows, seconds)
+    return [float(rate) for rate in n_batches * n_rows / took_s]
+
+
+def _asked(ways: Sequence[Way], n_rows: int, seconds: float) -> tuple[int, NDArray[np.float64]]:
+    """Return how many batches each answered, and how long each took for them, s."""
     [here] = _loaded
     starts = starts_of(n_rows, len(here.items) // n_rows)
-    took_s = np.zeros(len(ways))
-    n_batches = -_N_FIRST
+    took_s, n_batches = np.zeros(len(ways)), 0
     while n_batches < 1 or took_s.mean() < seconds:
         start = starts[n_batches % len(starts)]
         items, kinds = (each[start : start + n_rows] for each in (here.items, here.kinds))
         for number, way in enumerate(ways):
             began = time.monotonic()
             way(items, kinds)
-            took_s[number] += time.monotonic() - began if n_batches >= 0 else 0.0
+            took_s[number] += time.monotonic() - began
         n_batches += 1
-    return [float(rate) for rate in n_batches * n_rows / took_s]
+    return n_batches, took_s
 
 
 def _memory_mib() -> float:
     [here] = _loaded
     if here.network.popularity.is_cuda:
-        return torch.cuda.max_memory_allocated() / 2**20
+        return torch.cuda.max_memory_reserved() / 2**20
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10

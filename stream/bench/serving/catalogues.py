@@ -1,29 +1,28 @@
-"""Models of random weights, as large as the catalogue that is asked for, and sessions to ask about."""
+"""Models of random weights, as large as the catalogue that is asked for."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from stream.model_specs import MAX_ITEMS, RECOMMENDER, ModelSpec
 from stream.models.export import config_of, export_recommender
 from stream.models.recommender import NETWORK, TrainedRecommender
-from stream.models.served.recommender.network import N_KINDS, SessionTransformer
-from stream.ports import Tensors
+from stream.models.served.recommender.network import SessionTransformer
 from stream.repository import CONFIG, replace_text
 
-VERSION = "1"
 _SEED = 1
 _NEIGHBOUR_WEIGHT = 2.0
 _NEAREST = 0.3
-#: Sessions, which requests take in turn.
-N_SESSIONS = 4_096
+_AUTO = "kind: KIND_AUTO count: 1"
+_MUST_BE_GPU = 'parameters { key: "must_be_gpu" value { string_value: "yes" } }\n'
 
 
-def export_random(repository: Path, n_items: int, *, max_rows: int, device: str) -> Path:
+def export_random(
+    repository: Path, n_items: int, *, max_rows: int, device: str, n_instances: int
+) -> Path:
     """Write a model of *n_items* products to be served on *device*; return its version's folder."""
     settings = {"n_products": n_items, "length": MAX_ITEMS, **NETWORK}
     settings["neighbour_weight"] = _NEIGHBOUR_WEIGHT
@@ -32,9 +31,15 @@ def export_random(repository: Path, n_items: int, *, max_rows: int, device: str)
     version = export_recommender(trained, repository)
     model = repository / RECOMMENDER.name
     config = config_of(wider(max_rows), [version])
-    kind = "KIND_GPU" if device == "cuda" else "KIND_CPU"
-    replace_text(model / CONFIG, config.replace("KIND_AUTO", kind))
+    replace_text(model / CONFIG, on_device(config, device, n_instances))
     return model / version
+
+
+def on_device(config: str, device: str, n_instances: int) -> str:
+    """Return *config* with so many instances on *device*, the first where there are several GPUs."""
+    if device == "cpu":
+        return config.replace(_AUTO, f"kind: KIND_CPU count: {n_instances}")
+    return config.replace(_AUTO, f"kind: KIND_GPU gpus: [ 0 ] count: {n_instances}") + _MUST_BE_GPU
 
 
 def wider(max_rows: int) -> ModelSpec:
@@ -43,21 +48,12 @@ def wider(max_rows: int) -> ModelSpec:
 
 
 def load_network(version: Path, device: str) -> SessionTransformer:
-    """Read a version's network as its entry point does."""
+    """Read a version's network as the version does itself."""
     stored = torch.load(version / "weights.pt", map_location=device, weights_only=True)
-    network = SessionTransformer(**stored["settings"])
-    network.load_state_dict(stored["weights"])
-    return network.eval().to(device)
-
-
-def sessions(n_items: int) -> Tensors:
-    """Return the model's inputs: random products, and lengths from 1 to as many as it reads."""
-    draw = np.random.default_rng(_SEED)
-    items = draw.integers(1, n_items + 1, (N_SESSIONS, MAX_ITEMS))
-    kinds = draw.integers(1, N_KINDS, items.shape)
-    lengths = draw.integers(1, MAX_ITEMS + 1, N_SESSIONS)
-    there = np.arange(MAX_ITEMS) >= MAX_ITEMS - lengths[:, None]
-    return {"items": items * there, "kinds": kinds * there}
+    with torch.device("meta"):
+        network = SessionTransformer(**stored["settings"])
+    network.load_state_dict(stored["weights"], assign=True)
+    return network.eval()
 
 
 def _random(settings: dict[str, float]) -> SessionTransformer:

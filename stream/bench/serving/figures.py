@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,6 +30,20 @@ class Run:
         """Of the bare model's rate, what Triton gave."""
         return self.served.rows_per_s / self.bare.engine
 
+    def figures(self) -> dict[str, float]:
+        """Return what was measured, by its name in the report."""
+        found = {
+            "rows_per_s": self.served.rows_per_s,
+            "p50_ms": self.served.percentile(50),
+            "p99_ms": self.served.percentile(99),
+            "bare_rows_per_s": self.bare.engine,
+            "share": self.share,
+        }
+        if self.bare.kept is not None and self.bare.untuned is not None:
+            found["kept_rows_per_s"] = self.bare.kept
+            found["untuned_rows_per_s"] = self.bare.untuned
+        return found
+
 
 @dataclass(frozen=True, slots=True)
 class Point:
@@ -38,22 +52,10 @@ class Point:
     n_rows: int
     runs: Sequence[Run]
 
-    def median_of(self, figure: Callable[[Run], float]) -> float:
-        return median(figure(run) for run in self.runs)
-
     def figures(self) -> dict[str, float]:
         """Return medians by their names in the report."""
-        found = {
-            "rows_per_s": self.median_of(lambda run: run.served.rows_per_s),
-            "p50_ms": self.median_of(lambda run: run.served.percentile(50)),
-            "p99_ms": self.median_of(lambda run: run.served.percentile(99)),
-            "bare_rows_per_s": self.median_of(lambda run: run.bare.engine),
-            "share": self.median_of(lambda run: run.share),
-        }
-        if self.runs[0].bare.untuned is not None:
-            found["kept_rows_per_s"] = self.median_of(lambda run: run.bare.kept or 0.0)
-            found["untuned_rows_per_s"] = self.median_of(lambda run: run.bare.untuned or 0.0)
-        return found
+        each = [run.figures() for run in self.runs]
+        return {name: median(figures[name] for figures in each) for name in each[0]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,9 @@ def _short(name: str, figure: float) -> str:
     return f"{figure:,.0f}" if name.endswith("_per_s") else f"{figure:.2f}"
 
 
-def written(found: Sequence[Catalogue], path: Path, *, device: str, n_in_flight: int) -> None:
+def written(
+    found: Sequence[Catalogue], path: Path, *, device: str, n_in_flight: int, n_instances: int
+) -> None:
     """Write the report as JSON, making the folder."""
     told = {
         "date": datetime.now(UTC).date().isoformat(),
@@ -109,6 +113,7 @@ def written(found: Sequence[Catalogue], path: Path, *, device: str, n_in_flight:
         "cores": len(os.sched_getaffinity(0)),
         "torch": torch.__version__,
         "in_flight": n_in_flight,
+        "instances": n_instances,
         "catalogues": [_told(catalogue) for catalogue in found],
     }
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -124,12 +129,13 @@ def _told(catalogue: Catalogue) -> dict[str, object]:
         "points": [
             {
                 "rows": point.n_rows,
-                **{name: round(figure, 3) for name, figure in point.figures().items()},
-                "runs": [
-                    {"rows_per_s": run.served.rows_per_s, "bare_rows_per_s": run.bare.engine}
-                    for run in point.runs
-                ],
+                **_rounded(point.figures()),
+                "runs": [_rounded(run.figures()) for run in point.runs],
             }
             for point in catalogue.points
         ],
     }
+
+
+def _rounded(figures: dict[str, float]) -> dict[str, float]:
+    return {name: round(figure, 3) for name, figure in figures.items()}

@@ -12,10 +12,11 @@ import torch
 import tritonclient.grpc as triton_grpc
 from rich.console import Console
 
-from stream.bench.serving.asking import Load, answers_to, serve
+from stream.bench.serving.asking import Answers, Load, answers_to, serve
 from stream.bench.serving.bare import Bare
-from stream.bench.serving.catalogues import N_SESSIONS, export_random
+from stream.bench.serving.catalogues import export_random
 from stream.bench.serving.figures import Catalogue, Point, Run, said, table, written
+from stream.bench.serving.questions import N_SESSIONS
 from stream.errors import LocalPartMissing, Misconfigured, PartDied
 from stream.local.triton import EmbeddedTriton
 from stream.model_specs import RECOMMENDER
@@ -30,7 +31,11 @@ _START_TIMEOUT_S = 600.0
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What is to be measured; medians of *runs*, each of *seconds* a way."""
+    """What is to be measured; medians of *runs*, each of *seconds* a way.
+
+    Attributes:
+        n_instances: Processes of the model, of which each answers a request at a time.
+    """
 
     device: str
     items: Sequence[int]
@@ -38,6 +43,7 @@ class Asked:
     runs: int
     seconds: float
     n_in_flight: int
+    n_instances: int = 1
 
 
 def run_bench_serving(*, report: Path | None, asked: Asked) -> int:
@@ -52,10 +58,19 @@ def run_bench_serving(*, report: Path | None, asked: Asked) -> int:
     if max(asked.rows) > N_SESSIONS:
         raise Misconfigured(f"--rows: expected at most {N_SESSIONS:,}, got {max(asked.rows):,}")
     console = Console(highlight=False)
-    found = [_catalogue(asked, n_items, console) for n_items in asked.items]
+    found: list[Catalogue] = []
+    for n_items in asked.items:
+        found.append(_catalogue(asked, n_items, console))
+        # What is found stays, should the next one take longer than somebody has the machine.
+        if report is not None:
+            written(
+                found,
+                report,
+                device=asked.device,
+                n_in_flight=asked.n_in_flight,
+                n_instances=asked.n_instances,
+            )
     console.print(table(found))
-    if report is not None:
-        written(found, report, device=asked.device, n_in_flight=asked.n_in_flight)
     return 0
 
 
@@ -73,7 +88,13 @@ def _catalogue(asked: Asked, n_items: int, console: Console) -> Catalogue:
     with tempfile.TemporaryDirectory(prefix="storestream-bench-") as name:
         folder, max_rows = Path(name), max(*asked.rows, RECOMMENDER.max_rows)
         repository = folder / "models"
-        version = export_random(repository, n_items, max_rows=max_rows, device=asked.device)
+        version = export_random(
+            repository,
+            n_items,
+            max_rows=max_rows,
+            device=asked.device,
+            n_instances=asked.n_instances,
+        )
         weights_mib = (version / "weights.pt").stat().st_size / 2**20
         (folder / "triton").mkdir()
         triton = EmbeddedTriton(folder / "triton", repository, start_timeout_s=_START_TIMEOUT_S)
@@ -109,15 +130,23 @@ def _point(asked: Asked, load: Load, bare: Bare, console: Console) -> Point:
 def _check_same(load: Load, bare: Bare, tolerance: float) -> None:
     """Raise ``PartDied`` where Triton answers otherwise than the model does by itself."""
     n_requests = min(_N_COMPARED, max(1, N_SESSIONS // load.n_rows))
-    candidates, scores = answers_to(load, n_requests)
-    expected, expected_scores = bare.answers_to(load.n_rows, n_requests)
+    served, own = answers_to(load, n_requests), bare.answers_to(load.n_rows, n_requests)
+    if told := difference(served, own, tolerance):
+        raise PartDied(f"{load.n_rows} rows of {load.n_items:,} products: {told}")
+
+
+def difference(served: Answers, own: Answers, tolerance: float) -> str:
+    """Say how far Triton's answers are from the model's own; empty where they are the same."""
+    (candidates, scores), (expected, expected_scores) = served, own
     alike = np.mean([np.isin(*each).mean() for each in zip(candidates, expected, strict=True)])
     apart = float(np.abs(scores - expected_scores).max())
-    if alike < _ALIKE or apart > tolerance:
-        raise PartDied(
-            f"{load.n_rows} rows of {load.n_items:,} products: {alike:.2%} of Triton's candidates "
-            f"are the model's own, their scores up to {apart:.3g} apart"
-        )
+    # No number is above a bound or below it.
+    if alike >= _ALIKE and apart <= tolerance:
+        return ""
+    return (
+        f"{alike:.2%} of Triton's candidates are the model's own, "
+        f"their scores up to {apart:.3g} apart"
+    )
 
 
 def _check_kind(url: str, device: str) -> None:

@@ -38,7 +38,22 @@ def test_a_package_without_the_binary_is_refused(tmp_path: Path) -> None:
 
 
 def test_this_machine_passes() -> None:
-    wheel = triton_wheel.find_wheel()
+    assert triton_wheel.find_wheel().binary.exists()
 
-    assert wheel.binary.exists()
-    assert wheel.environment()["LD_LIBRARY_PATH"].endswith("nvidia_pytriton.libs")
+
+@pytest.mark.parametrize(
+    ("inherited", "last"),
+    [
+        ("", ["nvidia_pytriton.libs"]),
+        ("/usr/local/nvidia/lib64:", ["nvidia_pytriton.libs", "lib64"]),
+        ("/one::/other", ["nvidia_pytriton.libs", "one", "other"]),
+    ],
+)
+def test_libraries_that_are_found_now_are_found_after_tritons_own(
+    monkeypatch: pytest.MonkeyPatch, inherited: str, last: list[str]
+) -> None:
+    monkeypatch.setenv("LD_LIBRARY_PATH", inherited)
+
+    told = triton_wheel.find_wheel().environment()["LD_LIBRARY_PATH"]
+
+    assert [Path(each).name for each in told.split(":")[1:]] == last

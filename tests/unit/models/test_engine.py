@@ -4,7 +4,9 @@ import importlib
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,28 +19,35 @@ from stream.models.acts import History
 from stream.models.fitting import Budget
 from stream.models.recommender import train_recommender
 from stream.models.served.recommender.catalogue import Catalogue, best_of
-from stream.models.served.recommender.engine import Answer, Blocks, Buckets, Step, together
+from stream.models.served.recommender.engine import (
+    Answer,
+    Blocks,
+    Buckets,
+    Step,
+    sizes_for,
+    together,
+)
 from stream.models.served.recommender.network import SessionTransformer
 
 N_PRODUCTS = 3_000
 CPU = torch.device("cpu")
+SETTINGS: dict[str, Any] = {
+    "length": MAX_ITEMS,
+    "width": 16,
+    "n_blocks": 1,
+    "n_heads": 2,
+    "dropout": 0.0,
+    "temperature": 0.1,
+    "n_neighbours": 8,
+    "neighbour_weight": 2.0,
+}
 
 Read = tuple[Tensor, Tensor]
 
 
 def make_network(n_products: int = N_PRODUCTS) -> SessionTransformer:
     torch.manual_seed(1)
-    network = SessionTransformer(
-        n_products,
-        length=MAX_ITEMS,
-        width=16,
-        n_blocks=1,
-        n_heads=2,
-        dropout=0.0,
-        temperature=0.1,
-        n_neighbours=8,
-        neighbour_weight=2.0,
-    )
+    network = SessionTransformer(n_products, **SETTINGS)
     torch.nn.init.normal_(network.popularity)
     torch.nn.init.normal_(network.repeats)
     network.neighbours[1:].random_(0, n_products + 1)
@@ -104,6 +113,15 @@ def test_the_padding_is_proposed_to_nobody_however_small_the_catalogue(n_product
     assert_alike(answer, plainly(network, read))
 
 
+@pytest.mark.parametrize("n_products", [N_CANDIDATES, 1_023, 1_024, 3_000])
+def test_the_maxima_of_groups_are_of_rows_that_begin_at_16_bytes(n_products: int) -> None:
+    catalogue = Catalogue(make_network(n_products), torch.float16)
+
+    n_groups = catalogue.n_columns / 16
+
+    assert n_groups * torch.float16.itemsize % 16 == 0
+
+
 @pytest.mark.parametrize("n_rows", [1, 3, 8, 9, 16, 37])
 def test_a_batch_padded_to_its_bucket_is_answered_like_by_itself(n_rows: int) -> None:
     network, read = make_network(), make_sessions(n_rows)
@@ -112,6 +130,16 @@ def test_a_batch_padded_to_its_bucket_is_answered_like_by_itself(n_rows: int) ->
     answer = buckets.answer(*read)
 
     assert_alike(answer, plainly(network, read))
+
+
+@pytest.mark.parametrize(
+    ("max_rows", "largest"),
+    [(1, [1]), (256, [128, 256]), (300, [256, 300]), (1024, [512, 1024]), (4096, [512, 1024])],
+)
+def test_a_gpu_answers_no_batch_larger_than_it_gains_from(
+    max_rows: int, largest: list[int]
+) -> None:
+    assert sizes_for(max_rows)[-2:] == largest
 
 
 def test_a_bucket_keeps_nothing_of_the_batch_before() -> None:
@@ -171,7 +199,15 @@ def test_requests_that_come_together_are_one_batch_and_each_gets_its_own_rows() 
         assert torch.equal(answer.scores, kinds.float())
 
 
-# --- Triton's entry point, without Triton ------------------------------------------------------
+def test_one_request_reaches_the_engine_as_it_is() -> None:
+    request = make_sessions(2)
+
+    [answer] = together(Counting(), [request])
+
+    assert answer.candidates is request[0]
+
+
+# --- The version that answers, without Triton ------------------------------------------------------
 
 
 @dataclass
@@ -199,8 +235,8 @@ class Response:
 
 
 @pytest.fixture
-def entry(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """``model.py`` as the Python backend imports it, with what of the backend it uses."""
+def served(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """``version.py`` as the Python backend imports it, with what of the backend it uses."""
     backend = ModuleType("triton_python_backend_utils")
     backend.__dict__.update(
         Tensor=Named,
@@ -209,23 +245,61 @@ def entry(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
         get_input_tensor_by_name=lambda request, name: Named(name, request[name]),
     )
     monkeypatch.setitem(sys.modules, backend.__name__, backend)
-    name = "stream.models.served.recommender.model"
+    name = "stream.models.served.recommender.version"
     monkeypatch.delitem(sys.modules, name, raising=False)
     module = importlib.import_module(name)
     monkeypatch.delitem(sys.modules, name)
     return module
 
 
-def test_a_refused_request_fails_none_of_those_that_came_with_it(entry: ModuleType) -> None:
-    model, engine = entry.TritonPythonModel(), Counting()
-    model.engine, model.n_products = engine, 10
+def test_a_refused_request_fails_none_of_those_that_came_with_it(served: ModuleType) -> None:
+    engine = Counting()
+    version = served.Version(engine, n_products=10)
     good, bad = np.full((2, MAX_ITEMS), 3), np.full((2, MAX_ITEMS), 11)
     requests = [{"items": items, "kinds": np.ones_like(items)} for items in (good, bad, good[:1])]
 
-    responses = model.execute(requests)
+    responses = version.execute(requests)
 
     assert engine.n_rows == [3]
     assert [response.error is None for response in responses] == [True, False, True]
     assert "items[0, 0]: expected an index from 0 to 10, got 11" in str(responses[1].error)
     assert [len(each.tensors[0].as_numpy()) for each in responses[::2]] == [2, 1]
     assert [each.name for each in responses[0].tensors] == ["candidates", "scores"]
+
+
+@pytest.mark.parametrize(
+    ("poison", "told"),
+    [
+        ({}, ""),
+        ({(1, 3): 11}, "items[1, 3]: expected an index from 0 to 10, got 11"),
+        ({(1, 4): 12, (1, 9): -1}, "items[1, 4]: expected an index from 0 to 10, got 12"),
+        ({(0, 49): -1, (1, 0): 99}, "items[0, 49]: expected an index from 0 to 10, got -1"),
+        ({(0, 0): 2**62}, f"items[0, 0]: expected an index from 0 to 10, got {2**62}"),
+    ],
+)
+def test_the_first_number_that_cannot_be_is_named(
+    served: ModuleType, poison: dict[tuple[int, int], int], told: str
+) -> None:
+    items = torch.full((2, MAX_ITEMS), 10)
+    for place, index in poison.items():
+        items[place] = index
+
+    assert served._refusal("items", items, 10) == told
+
+
+def test_a_request_without_rows_is_not_refused(served: ModuleType) -> None:
+    assert not served._refusal("items", torch.empty((0, MAX_ITEMS), dtype=torch.int64), 10)
+
+
+@torch.inference_mode()
+def test_a_version_scores_as_the_network_that_was_stored(
+    served: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network, read = make_network(), make_sessions(64)
+    stored = {"settings": {"n_products": N_PRODUCTS, **SETTINGS}, "weights": network.state_dict()}
+    torch.save(stored, tmp_path / "weights.pt")
+    monkeypatch.setattr(served, "__file__", str(tmp_path / "version.py"))
+
+    scores = served._network(CPU).score(*read)
+
+    assert torch.equal(scores, network.score(*read))

@@ -14,14 +14,13 @@ from .network import SessionTransformer, used
 #: Rows whose logits are in memory at a time on a CPU. 256 rows of 20,000 products took 40 ms at
 #: once, 31 ms in blocks of 64, and 33 and 38 ms in blocks of 32 and 16 (one thread).
 _BLOCK = 64
-#: Batches that a GPU has a graph for: a batch is padded to the next of them.
+#: Batches that a GPU has a graph for: a batch is padded to the next of them. Larger ones are split:
+#: logits of 1,024 rows and two million products are 4 GB already, and keep a GPU busy by themselves.
 _SIZES = (1, 8, 32, 64, 128, 256, 512, 1024)
 _N_WARM_UPS = 3
 
 #: Of ``int64[batch, item]`` items and kinds: scores and candidates, the best first.
 Step = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
-#: Of CUDA's memory: what graphs may share.
-Pool = Any
 
 
 class Answer(NamedTuple):
@@ -56,14 +55,19 @@ def engine_for(network: SessionTransformer, n_candidates: int, *, max_rows: int)
         network.raise_known(logits, newest, items)
         return best_of(logits, n_candidates)
 
-    sizes = [*(size for size in _SIZES if size < max_rows), max_rows]
-    return Buckets(step, sizes, length=len(network.repeats), device=device)
+    return Buckets(step, sizes_for(max_rows), length=len(network.repeats), device=device)
+
+
+def sizes_for(max_rows: int) -> list[int]:
+    """Return the sizes of the batches that a GPU answers, where requests have up to *max_rows*."""
+    largest = min(max_rows, _SIZES[-1])
+    return [*(size for size in _SIZES if size < largest), largest]
 
 
 def together(engine: Engine, requests: Sequence[tuple[Tensor, Tensor]]) -> list[Answer]:
     """Return the answer to each of *requests*, of which the engine is asked for all rows at once."""
-    if not requests:
-        return []
+    if len(requests) <= 1:
+        return [engine.answer(*request) for request in requests]
     sizes = [len(items) for items, _ in requests]
     items, kinds = (torch.cat(each) for each in zip(*requests, strict=True))
     answer = engine.answer(items, kinds)
@@ -109,9 +113,9 @@ class Buckets:
     ) -> None:
         # One runs at a time and leaves nothing behind, so they share their memory; the largest is
         # first, so that the others find room in what it took.
-        pool = torch.cuda.graph_pool_handle() if device.type == "cuda" else None
+        aside = Aside.on(device) if device.type == "cuda" else None
         self._recordings: dict[int, Recording] = {
-            size: Recording(step, (2, size, length), device, pool=pool)
+            size: Recording(step, (2, size, length), device, aside=aside)
             for size in sorted(sizes, reverse=True)
         }
         self._largest = max(sizes)
@@ -128,6 +132,17 @@ class Buckets:
         return self._recordings[min(size for size in self._recordings if size >= n_rows)]
 
 
+class Aside(NamedTuple):
+    """Where a GPU runs what it records. Graphs share a pool of memory if all are of one stream."""
+
+    stream: torch.cuda.Stream
+    pool: Any
+
+    @classmethod
+    def on(cls, device: torch.device) -> Aside:
+        return cls(torch.cuda.Stream(device), torch.cuda.graph_pool_handle())  # type: ignore[no-untyped-call]
+
+
 class Recording:
     """A step on as many rows as it was recorded with: on a GPU a graph, elsewhere the step itself.
 
@@ -136,15 +151,16 @@ class Recording:
 
     @torch.inference_mode()
     def __init__(
-        self, step: Step, shape: tuple[int, ...], device: torch.device, *, pool: Pool
+        self, step: Step, shape: tuple[int, ...], device: torch.device, *, aside: Aside | None
     ) -> None:
-        on_gpu = device.type == "cuda"
+        on_gpu = aside is not None
         self._step = step
         self._given = torch.zeros(shape, dtype=torch.int32, pin_memory=on_gpu)
         self._inputs = torch.zeros_like(self._given, device=device)
-        self._outputs = self._run()
+        self._outputs, self._replay = (
+            (self._run(), self._again) if aside is None else self._recorded(aside)
+        )
         self._taken = torch.empty(self._outputs.shape, dtype=torch.int32, pin_memory=on_gpu)
-        self._replay = self._recorded(pool) if on_gpu else self._again
 
     def play(self, items: Tensor, kinds: Tensor) -> Answer:
         """Answer at most as many rows as were recorded."""
@@ -155,7 +171,7 @@ class Recording:
         self._replay()
         self._taken.copy_(self._outputs, non_blocking=True)
         if self._inputs.is_cuda:
-            torch.cuda.current_stream().synchronize()
+            torch.cuda.current_stream(self._inputs.device).synchronize()
         candidates, scores = self._taken[:, :n_rows]
         return Answer(candidates.long(), scores.view(torch.float32).clone())
 
@@ -168,16 +184,20 @@ class Recording:
     def _again(self) -> None:
         self._outputs.copy_(self._run())
 
-    def _recorded(self, pool: Pool) -> Callable[[], None]:
+    def _recorded(self, aside: Aside) -> tuple[Tensor, Callable[[], None]]:
         """Record the step; what it lazily sets up, and the choice of kernels, comes before."""
-        aside = torch.cuda.Stream()  # type: ignore[no-untyped-call]
-        aside.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(aside):
+        current = torch.cuda.current_stream(aside.stream.device)
+        aside.stream.wait_stream(current)
+        with torch.cuda.stream(aside.stream):
+            outputs = self._run()
             for _ in range(_N_WARM_UPS):
-                self._again()
-        torch.cuda.current_stream().wait_stream(aside)
+                outputs.copy_(self._run())
+        current.wait_stream(aside.stream)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, pool=pool):
-            self._again()
+        # What other threads of the process ask of the GPU meanwhile is no fault of the recording.
+        with torch.cuda.graph(
+            graph, pool=aside.pool, stream=aside.stream, capture_error_mode="thread_local"
+        ):
+            outputs.copy_(self._run())
         replay: Callable[[], None] = graph.replay
-        return replay
+        return outputs, replay

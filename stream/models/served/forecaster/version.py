@@ -1,4 +1,4 @@
-"""Triton's entry point: recent demand in, quantiles of cumulative demand out."""
+"""A version of the forecaster: recent demand in, quantiles of cumulative demand out."""
 
 from __future__ import annotations
 
@@ -15,20 +15,12 @@ from .network import N_WEEKDAYS, DemandQuantiles
 UNKNOWN = -1.0
 
 
-class TritonPythonModel:
-    """One instance of one version, on the device that Triton gives it."""
+class Version:
+    """One instance, on the device that Triton gives it."""
 
-    def initialize(self, args: dict[str, str]) -> None:
-        config = json.loads(args["model_config"])
-        torch.set_num_threads(int(config["parameters"]["threads"]["string_value"]))
-        on_gpu = args["model_instance_kind"] == "GPU" and torch.cuda.is_available()
-        self.device = torch.device(f"cuda:{args['model_instance_device_id']}" if on_gpu else "cpu")
-        stored = torch.load(
-            Path(__file__).with_name("weights.pt"), map_location=self.device, weights_only=True
-        )
-        self.network = DemandQuantiles(**stored["settings"])
-        self.network.load_state_dict(stored["weights"])
-        self.network.eval().to(self.device)
+    def __init__(self, network: DemandQuantiles, device: torch.device) -> None:
+        self._network = network
+        self._device = device
 
     def execute(self, requests: list[Any]) -> list[Any]:
         return [self._answer(request) for request in requests]
@@ -42,9 +34,25 @@ class TritonPythonModel:
         if refusal := _refusal(demand, weekday):
             error = pb_utils.TritonError(refusal, pb_utils.TritonError.INVALID_ARG)
             return pb_utils.InferenceResponse(error=error)
-        cumulative = self.network(demand.to(self.device), weekday.to(self.device)[:, 0])
+        cumulative = self._network(demand.to(self._device), weekday.to(self._device)[:, 0])
         answer = pb_utils.Tensor("cumulative", cumulative.cpu().numpy())
         return pb_utils.InferenceResponse([answer])
+
+
+def load(args: dict[str, str]) -> Version:
+    """Return the version that lies beside this file; *args* are those of Triton's ``initialize``."""
+    config = json.loads(args["model_config"])
+    torch.set_num_threads(int(config["parameters"]["threads"]["string_value"]))
+    on_gpu = args["model_instance_kind"] == "GPU" and torch.cuda.is_available()
+    device = torch.device(f"cuda:{args['model_instance_device_id']}" if on_gpu else "cpu")
+    pb_utils.Logger.log_info(f"{args['model_name']} version {args['model_version']} is on {device}")
+    stored = torch.load(
+        Path(__file__).with_name("weights.pt"), map_location=device, weights_only=True
+    )
+    with torch.device("meta"):
+        network = DemandQuantiles(**stored["settings"])
+    network.load_state_dict(stored["weights"], assign=True)
+    return Version(network.eval(), device)
 
 
 def _refusal(demand: Tensor, weekday: Tensor) -> str:
