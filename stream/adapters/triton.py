@@ -14,7 +14,7 @@ from stream.adapters.guarded import Patience
 from stream.adapters.guarded_server import GuardedServer
 from stream.adapters.triton_connection import TritonConnection
 from stream.adapters.triton_control import TritonControl
-from stream.adapters.triton_tensors import empty_row, to_inputs, to_outputs
+from stream.adapters.triton_tensors import nothing_asked, to_inputs, to_outputs
 from stream.errors import InferenceRejected, InferenceUnavailable
 from stream.model_specs import MODELS, VOCABULARY, ModelSpec
 from stream.ports import Tensors
@@ -100,7 +100,7 @@ class TritonModels:
         return await self.control.is_ready(spec, version)
 
     async def touch(self, spec: ModelSpec, version: str) -> None:
-        """Have *version* answer one empty row, so that it counts as asked.
+        """Have *version* answer nothing much, so that it counts as asked.
 
         Past the breaker and without retries: a row that is nobody's says nothing of the others.
 
@@ -108,7 +108,7 @@ class TritonModels:
             InferenceUnavailable: It did not.
             InferenceRejected: It did not want to.
         """
-        await self._request(spec, version, *to_inputs(spec, empty_row(spec)), self._timeout_s)
+        await self._request(spec, version, *to_inputs(spec, nothing_asked(spec)), self._timeout_s)
 
     async def vocabulary(self, version: str) -> tuple[str, ...]:
         """Return the product ids of a recommender version; entry ``i`` has index ``i + 1``.

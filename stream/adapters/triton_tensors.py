@@ -35,10 +35,11 @@ def to_inputs(spec: ModelSpec, inputs: Tensors) -> tuple[list[Any], int]:
     return tensors, n_rows
 
 
-def empty_row(spec: ModelSpec) -> Tensors:
-    """Return one row of zeros, which every model that has rows answers."""
+def nothing_asked(spec: ModelSpec) -> Tensors:
+    """Return zeros, one row of a model that has rows; each of ours answers that."""
+    rows = (1,) if spec.max_rows else ()
     return {
-        wanted.name: np.zeros((1, *wanted.shape), triton_to_np_dtype(wanted.datatype))
+        wanted.name: np.zeros((*rows, *wanted.shape), triton_to_np_dtype(wanted.datatype))
         for wanted in spec.inputs
     }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Collection
 from types import TracebackType
 from typing import Self
@@ -115,17 +116,24 @@ class ModelServing:
 
         False when that has not come about *within_s*.
         """
-        spec, deadline = spec_of(model), time.monotonic() + within_s
-        since, first = time.monotonic(), await self.models.control.n_rows_answered(spec)
+        deadline = time.monotonic() + within_s
+        since, first = time.monotonic(), await self._n_asked(model)
         while time.monotonic() < deadline:
             await asyncio.sleep(_POLL_S)
-            now = await self.models.control.n_rows_answered(spec)
+            now = await self._n_asked(model)
             if any(now.get(version) != first.get(version) for version in old):
                 since, first = time.monotonic(), now
             is_quiet = time.monotonic() - since >= _QUIET_S
             if is_quiet and now.get(answering, 0) > first.get(answering, 0):
                 return True
         return False
+
+    async def _n_asked(self, model: str) -> Counter[str]:
+        """Return how often each version was asked, its vocabulary included: a worker asks that."""
+        n_asked: Counter[str] = Counter()
+        for spec in SERVED_WITH[model]:
+            n_asked.update(await self.models.control.n_rows_answered(spec))
+        return n_asked
 
     async def _try_out(self, model: str, version: str, *, on_trial: bool) -> None:
         """Ask patiently first, since the first answers take longest, and then as a worker does."""

@@ -7,7 +7,7 @@ import asyncio
 import structlog
 
 from stream.errors import InferenceError
-from stream.model_specs import FORECASTER, RECOMMENDER
+from stream.model_specs import FORECASTER, RECOMMENDER, VOCABULARY
 from stream.pipeline.forecasts import Forecaster
 from stream.pipeline.proposals import Proposer
 from stream.pipeline.scoring import Vocabulary
@@ -51,8 +51,11 @@ class Presence:
             log.warning("versions_gone", recommender=versions, forecaster=bool(no_forecaster))
 
     async def touch(self) -> None:
-        """Ask each version in use, visitors or not: one that nobody asks is unloaded."""
-        in_use = [(RECOMMENDER, each.version) for each in self._proposer.lineup.vocabularies()]
+        """Ask each version in use, visitors or not: one that nobody asks is unloaded.
+
+        The recommender is asked by its vocabulary, so that no row of a visitor waits for it.
+        """
+        in_use = [(VOCABULARY, each.version) for each in self._proposer.lineup.vocabularies()]
         if self._forecaster.version:
             in_use.append((FORECASTER, self._forecaster.version))
         touches = (self._server.touch(*each) for each in in_use)

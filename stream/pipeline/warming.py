@@ -45,7 +45,7 @@ class ModelServer(Inference, Protocol):
         """Return whether *version* is served; raises InferenceUnavailable without an answer."""
 
     async def touch(self, spec: ModelSpec, version: str) -> None:
-        """Have *version* answer a row that is nobody's; raises InferenceError where it does not."""
+        """Have *version* answer what is nobody's; raises InferenceError where it does not."""
 
     async def vocabulary(self, version: str) -> tuple[str, ...]:
         """Return the product ids that a recommender version knows, in order of their index."""

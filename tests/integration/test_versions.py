@@ -50,13 +50,14 @@ TritonPythonModel.execute = execute_slowly
 
 @pytest.fixture(scope="module")
 def repository(tiny_repository: Path, tmp_path_factory: pytest.TempPathFactory) -> ModelRepository:
-    """Version 1 of each model is served; 2 is the same, 3 cannot be loaded, 4 and 5 are slow."""
+    """Version 1 of each model is served; 2 is the same, 3 does not load, 4 and 5 are slow, 6 is damaged."""
     folder = shutil.copytree(tiny_repository, tmp_path_factory.mktemp("versions") / "models")
     for spec in MODELS:
-        for version in ("2", "3", "4", "5"):
+        for version in ("2", "3", "4", "5", "6"):
             shutil.copytree(folder / spec.name / "1", folder / spec.name / version)
     model = folder / RECOMMENDER.name
     (model / "3" / "model.py").write_text(BROKEN)
+    (model / "6" / "weights.pt").write_bytes(b"cut")
     for version, seconds in (("4", 1.5), ("5", 0.7)):
         slow = SLOW.format(seconds=seconds)
         (model / version / "model.py").write_text((model / "1" / "model.py").read_text() + slow)
@@ -176,6 +177,13 @@ async def test_a_version_that_cannot_be_loaded_leaves_everything_as_it_was(
 
     assert await serving.ready(name) == ("1",)
     assert {serving.repository.served(each) for each in MODEL_NAMES} == {("1",)}
+
+
+async def test_a_damaged_version_is_refused_with_its_reason(serving: ModelServing) -> None:
+    with pytest.raises(VersionRefused, match="version 6 could not be loaded: "):
+        await serving.bring_up(RECOMMENDER.name, "6", decided=["1"])
+
+    assert await settled(serving) == ("1",)
 
 
 async def test_a_version_that_is_slower_than_workers_wait_is_refused(serving: ModelServing) -> None:

@@ -110,6 +110,7 @@ def test_a_repository_is_replaced_whole(tmp_path: Path) -> None:
 
     assert [path.name for path in tmp_path.iterdir()] == ["models"]
     assert {path.name for path in repository.iterdir()} == {
+        ".changing",
         "report.json",
         *(spec.name for spec in MODELS),
     }

@@ -186,9 +186,9 @@ async def test_what_is_in_use_is_asked_now_and_then_though_nobody_comes(followed
     await settled()
 
     assert set(followed.server.touched) == {
-        ("recommender", "1"),
-        ("recommender", "2"),
-        ("recommender", "3"),
+        ("recommender_vocabulary", "1"),
+        ("recommender_vocabulary", "2"),
+        ("recommender_vocabulary", "3"),
         ("forecaster", "1"),
     }
 
@@ -201,7 +201,7 @@ async def test_what_is_in_use_is_asked_though_another_model_is_missing() -> None
     await settled()
     following.cancel()
 
-    assert set(served.server.touched) == {("recommender", "1")}
+    assert set(served.server.touched) == {("recommender_vocabulary", "1")}
 
 
 async def test_a_version_goes_though_another_model_is_missing() -> None:
