@@ -6,14 +6,16 @@ Both forecast one number, the mean: it stands at every level.
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from types import ModuleType
 
 import numpy as np
 
-from stream.evaluation.forecast_quality import Forecaster, Quantiles
+from stream.evaluation.forecast_quality import Quantiles
 from stream.evaluation.series import Series, Steps, Units
 from stream.evaluation.steady import at_every_level, best_of
 
+CROSTON, TSB = "Croston", "TSB"
 #: Smoothing of demand and of its probability, of which the best is taken.
 _SMOOTHING = (0.05, 0.1, 0.2, 0.3)
 
@@ -35,22 +37,24 @@ class Intermittent:
         return at_every_level(means.clip(min=0))
 
 
-def intermittent(series: Series) -> tuple[Forecaster, ...]:
-    """Return Croston and TSB, the latter's smoothing chosen before what is held out.
+def croston() -> Intermittent:
+    """Return Croston (1972): the mean of what sells, over the mean time between sales."""
+    return Intermittent(CROSTON, _methods().CrostonClassic())
 
-    Croston (1972); Teunter, Syntetos and Babai (2011), whose forecast fades where nothing sells.
-    Without statsforecast there are none.
+
+def best_tsb(series: Series) -> Intermittent:
+    """Return Teunter, Syntetos and Babai (2011), which fades where nothing sells.
+
+    Its smoothing is the one that did best before what is held out.
     """
-    methods = statsforecast()
-    if methods is None:
-        return ()
-    tsb = [Intermittent("TSB", methods.TSB(each, each)) for each in _SMOOTHING]
-    return Intermittent("Croston", methods.CrostonClassic()), best_of(tsb, series)
+    methods = _methods()
+    return best_of([Intermittent(TSB, methods.TSB(each, each)) for each in _SMOOTHING], series)
 
 
-def statsforecast() -> ModuleType | None:
-    """Return its methods, or None where it is not installed."""
-    try:
-        return importlib.import_module("statsforecast.models")
-    except ImportError:
-        return None
+def is_installed() -> bool:
+    """Whether statsforecast is there: it is heavy, and nothing but an evaluation needs it."""
+    return importlib.util.find_spec("statsforecast") is not None
+
+
+def _methods() -> ModuleType:
+    return importlib.import_module("statsforecast.models")

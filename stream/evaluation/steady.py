@@ -14,6 +14,7 @@ from stream.model_specs import QUANTILES
 
 Each = TypeVar("Each", bound=Forecaster)
 
+EMPIRICAL = "empirical quantiles"
 #: Seasons that quantiles are taken over, as far as the history goes.
 _SPANS = (1, 2, 4, 8, 12)
 
@@ -48,7 +49,7 @@ class Empirical:
     """Forecasts the quantiles of what sold in each of the last steps; interpolated linearly."""
 
     n_steps: int
-    name: str = "empirical quantiles"
+    name: str = EMPIRICAL
 
     def forecast(self, known: Units, steps: Steps) -> Quantiles:
         """Return the same quantiles for every step ahead; 0 where nothing is known."""

@@ -3,8 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stream.evaluation import intermittent as methods
-from stream.evaluation.intermittent import intermittent
+from stream.evaluation.intermittent import best_tsb, croston
 from stream.evaluation.steady import Empirical, SeasonalNaive, best_empirical
 from tests.unit.evaluation.series_files import make_series
 
@@ -39,21 +38,15 @@ def test_the_span_that_did_best_before_what_is_held_out_is_taken() -> None:
     assert best_empirical(make_series(jumped)).n_steps == 4
 
 
-def test_without_statsforecast_its_methods_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(methods, "statsforecast", lambda: None)
-
-    assert intermittent(make_series(np.ones((2, 12)))) == ()
-
-
 def test_croston_and_tsb_forecast_steady_demand_as_it_is() -> None:
     pytest.importorskip("statsforecast")
     units = np.tile([[0, 0, 0, 0, 0], [2, 2, 2, 2, 2]], 4)
     series = make_series(units)
 
-    croston, tsb = intermittent(series)
+    forecasters = croston(), best_tsb(series)
 
-    assert (croston.name, tsb.name) == ("Croston", "TSB")
-    for each in (croston, tsb):
+    assert [each.name for each in forecasters] == ["Croston", "TSB"]
+    for each in forecasters:
         forecast = each.forecast(series.known, series.steps)
         assert forecast.shape == (2, 4, 9)
         assert not forecast[0].any()
