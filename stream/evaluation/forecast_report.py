@@ -9,18 +9,24 @@ from pathlib import Path
 from rich.table import Table
 
 from stream.demo.report import machine
-from stream.evaluation.forecast_quality import Quality
+from stream.evaluation.forecast_quality import Quality, Quantiles
 from stream.evaluation.series import Series
 from stream.model_specs import QUANTILES
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Forecasted:
-    """A forecaster's quality over the steps held out, and the seconds that it took."""
+    """A forecaster's answer and its quality over the steps held out, and the seconds it took.
+
+    Attributes:
+        above_ours: 95 % interval of how far its WQL is above that of ours.
+    """
 
     name: str
     seconds: float
+    forecast: Quantiles
     quality: Quality
+    above_ours: tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +70,7 @@ def report_of(asked: Asked, series: Series, forecasted: Sequence[Forecasted]) ->
 
 def table(series: Series, forecasted: Sequence[Forecasted]) -> Table:
     """Return the same for people."""
-    headings = ("forecaster", "WQL", "95 %", "MASE", "P90 held", "took, s")
+    headings = ("forecaster", "WQL", "95 %", "above ours, 95 %", "MASE", "P90 held", "took, s")
     steps = series.steps
     title = (
         f"{len(series.ids):,} series, the last {steps.horizon} {steps.name}s: how many will sell?"
@@ -72,13 +78,13 @@ def table(series: Series, forecasted: Sequence[Forecasted]) -> Table:
     found = Table(*headings, title=title)
     for each in forecasted:
         quality = each.quality
-        low, high = quality.wql_interval
         found.add_row(
             each.name,
             f"{quality.wql:.4f}",
-            f"{low:.4f} to {high:.4f}",
+            _between(quality.wql_interval),
+            _between(each.above_ours) if each is not forecasted[0] else "",
             f"{quality.mase:.4f}",
-            f"{quality.p90_held:.1%}",
+            "{:.1%} to {:.1%}".format(*quality.p90_held),
             f"{each.seconds:,.0f}",
         )
     return found
@@ -91,6 +97,12 @@ def _told(forecasted: Forecasted) -> dict[str, object]:
         "wql_interval": quality.wql_interval,
         "mase": quality.mase,
         "series_with_a_scale": quality.n_scaled,
+        "wql_above_ours": forecasted.above_ours,
         "p90_held": quality.p90_held,
         "seconds": round(forecasted.seconds, 1),
     }
+
+
+def _between(interval: tuple[float, float]) -> str:
+    low, high = interval
+    return f"{low:.4f} to {high:.4f}"

@@ -11,7 +11,8 @@ from rich.console import Console
 
 from stream.demo.narration import Narrator
 from stream.demo.report import write_report
-from stream.evaluation.forecast_quality import Forecaster, quality_of
+from stream.evaluation.fan import fans
+from stream.evaluation.forecast_quality import Forecaster, above, quality_of
 from stream.evaluation.forecast_report import Asked, Forecasted, report_of, table
 from stream.evaluation.intermittent import CROSTON, TSB, best_tsb, croston, is_installed
 from stream.evaluation.our_forecaster import Ours
@@ -30,7 +31,7 @@ class Candidate:
 
 
 def run_evaluate_forecaster(asked: Asked, *, report: Path | None) -> int:
-    """Evaluate as *asked*, print a table and write *report*; return 0.
+    """Evaluate as *asked*, print a table, write *report* and a plot beside it; return 0.
 
     Raises:
         Misconfigured: The data cannot be read.
@@ -39,13 +40,17 @@ def run_evaluate_forecaster(asked: Asked, *, report: Path | None) -> int:
     narrator = Narrator(console, headless=not console.is_terminal)
     with narrator.step("reading", f"Reading {asked.dataset.name}"):
         series = read_series(asked.dataset)
-    forecasted = [_measured(narrator, each, series) for each in candidates(asked)]
+    forecasted: list[Forecasted] = []
+    for each in candidates(asked):
+        forecasted.append(_measured(narrator, each, series, forecasted[:1]))
     console.print(table(series, forecasted))
     if not is_installed():
         console.print("Croston and TSB are left out: they need `pip install statsforecast`.")
     if report is not None:
         write_report(report_of(asked, series, forecasted), report)
-        console.print(f"Report: {report}", markup=False)
+        plot = report.with_suffix(".svg")
+        plot.write_text(fans(series, forecasted[0].forecast), "utf-8")
+        console.print(f"Report: {report}", f"Plot: {plot}", sep="\n", markup=False)
     return 0
 
 
@@ -71,10 +76,15 @@ def candidates(asked: Asked) -> Sequence[Candidate]:
     )
 
 
-def _measured(narrator: Narrator, candidate: Candidate, series: Series) -> Forecasted:
+def _measured(
+    narrator: Narrator, candidate: Candidate, series: Series, ours: Sequence[Forecasted]
+) -> Forecasted:
     name, started = candidate.name, time.monotonic()
     with narrator.step(f"forecasting {name}", f"Forecasting: {name}") as update:
         forecaster = candidate.chosen(series, lambda share: update(share, ""))
         forecast = forecaster.forecast(series.known, series.steps)
     seconds = time.monotonic() - started
-    return Forecasted(name, seconds, quality_of(forecast, series))
+    first = ours[0].forecast if ours else forecast
+    return Forecasted(
+        name, seconds, forecast, quality_of(forecast, series), above(forecast, first, series)
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stream.evaluation.forecast_quality import losses_of, quality_of
+from stream.evaluation.forecast_quality import above, losses_of, quality_of
 from stream.evaluation.steady import Zeros, at_every_level
 from tests.unit.evaluation.series_files import make_series
 
@@ -60,12 +60,12 @@ def test_the_scaled_error_leaves_out_series_without_a_scale() -> None:
     assert quality.n_scaled == 1
 
 
-def test_half_of_what_ties_with_the_p90_is_held() -> None:
+def test_what_ties_with_the_p90_is_between_the_two_shares() -> None:
     series = make_series(UNITS)
     forecast = at_every_level(np.array([[1, 1, 1, 1], [0, 0, 0, 1]], dtype=np.float32))
 
     # Above: two zeros and one zero; equal: 1 and 0; below: 3 and 2; one is unknown.
-    assert quality_of(forecast, series).p90_held == pytest.approx((3 + 2 / 2) / 7)
+    assert quality_of(forecast, series).p90_held == pytest.approx((3 / 7, 5 / 7))
 
 
 def test_the_interval_holds_the_figure() -> None:
@@ -76,3 +76,14 @@ def test_the_interval_holds_the_figure() -> None:
 
     low, high = quality.wql_interval
     assert low < quality.wql < high
+
+
+def test_a_forecast_that_is_worse_on_every_series_is_above_ours_for_sure() -> None:
+    series = make_series(np.random.default_rng(3).poisson(2.0, (50, 12)))
+    ours = at_every_level(series.actual)
+    worse = ours + 1
+
+    low, high = above(worse, ours, series)
+
+    assert 0 < low < high
+    assert above(ours, ours, series) == (0, 0)

@@ -42,6 +42,7 @@ def test_ours_is_reported_on_top_beside_honest_baselines(dataset: Path, tmp_path
     assert told["wql"] < 0.9
     assert told["forecasters"]["all zeros"]["wql"] == pytest.approx(1.0)
     assert told["data"]["series"] == 120
+    assert report.with_suffix(".svg").read_text().count("<g ") == 4
 
 
 def test_what_is_held_out_changes_no_forecast(dataset: Path) -> None:
