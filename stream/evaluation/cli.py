@@ -48,3 +48,21 @@ def recommender(
         raise typer.BadParameter(f"{dataset} has {fitting.value} only", param_hint="--protocol")
     asked = Asked(dataset, fitting.value, seed, minutes, ablations)
     raise typer.Exit(run_evaluate_recommender(asked, report=report))
+
+
+@app.command("forecaster")
+def forecaster(
+    dataset: Annotated[
+        Path,
+        typer.Option(help="Parquet with part_id, month, qty; or with the lines of invoices."),
+    ],
+    report: Annotated[Path | None, typer.Option(help="Write the figures to this file.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the training.")] = 1,
+    steps: Annotated[int, typer.Option(min=1, help="Of training, of each network.")] = 1500,
+) -> None:
+    """Forecast the last steps of every series, beside Croston, TSB and what sold of late."""
+    from stream.evaluation.forecast_report import Asked
+    from stream.evaluation.forecaster import run_evaluate_forecaster
+
+    asked = Asked(dataset, seed, steps)
+    raise typer.Exit(run_evaluate_forecaster(asked, report=report))

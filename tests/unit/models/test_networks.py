@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from stream.model_specs import FORECASTER, HISTORY_DAYS, HORIZON_DAYS, MAX_ITEMS, QUANTILES
-from stream.models.forecaster import SETTINGS, pinball
+from stream.models.forecaster import SETTINGS
+from stream.models.quantile_fitting import pinball
 from stream.models.served.forecaster.network import DemandQuantiles, scale_of
 from stream.models.served.recommender.network import SessionTransformer
 
@@ -151,6 +152,33 @@ def test_forecasts_never_fall_along_either_axis(scale: float) -> None:
     assert bool((cumulative >= 0).all())
     assert bool((cumulative.diff(dim=1) >= 0).all())
     assert bool((cumulative.diff(dim=2) >= 0).all())
+
+
+@torch.inference_mode()
+def test_forecasts_of_each_step_never_fall_over_the_levels_and_need_not_rise_over_steps() -> None:
+    torch.manual_seed(1)
+    settings = {**SETTINGS, "history": 24, "horizon": 12, "season": 12, "cumulative": 0}
+    network = DemandQuantiles(**settings).eval()
+    demand = torch.rand(64, 24, generator=torch.Generator().manual_seed(1)) * 9
+
+    each = network(demand, torch.arange(64) % 12)
+
+    assert each.shape == (64, 12, len(QUANTILES))
+    assert bool((each >= 0).all())
+    assert bool((each.diff(dim=2) >= 0).all())
+    assert bool((each.diff(dim=1) < 0).any())
+
+
+@torch.inference_mode()
+def test_what_was_unknown_says_nothing() -> None:
+    network, phase = make_forecaster(), torch.zeros(2, dtype=torch.int64)
+    demand = torch.full((2, HISTORY_DAYS), -1.0)
+    demand[1] = -7.0
+    demand[:, -20:] = 3.0
+
+    one, other = network(demand, phase)
+
+    assert torch.allclose(one, other)
 
 
 def test_the_scale_ignores_unknown_days() -> None:
