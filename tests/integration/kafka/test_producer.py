@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,8 +14,8 @@ from stream.errors import PublishFailed
 from stream.kafka.administration import Topic, create_topics
 from stream.kafka.producer import BulkProducer
 from stream.kafka.records import OutRecord
-from stream.local.local_broker import LocalBroker
 from tests.harness.brokers import broker_in
+from tests.harness.freezing import frozen
 
 pytestmark = pytest.mark.broker
 
@@ -38,15 +35,6 @@ async def read_all(bootstrap: str, topic: str, n_records: int) -> dict[int, list
     finally:
         await consumer.stop()
     return values
-
-
-@contextmanager
-def frozen(broker: LocalBroker) -> Iterator[None]:
-    os.kill(broker.child.pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(broker.child.pid, signal.SIGCONT)
 
 
 async def read_until(bootstrap: str, topic: str, last: bytes) -> list[bytes]:
@@ -140,7 +128,10 @@ async def test_after_a_failure_nothing_later_is_appended(tmp_path: Path) -> None
     await hasty.start()
     await hasty.publish([OutRecord(topic, 0, None, b"first")])
 
-    with frozen(broker), pytest.raises(PublishFailed, match="99 records not confirmed in 1 s"):
+    with (
+        frozen(broker.child.pid),
+        pytest.raises(PublishFailed, match="99 records not confirmed in 1 s"),
+    ):
         await hasty.publish([OutRecord(topic, 0, None, b"%0100d" % n) for n in range(99)])
     with pytest.raises(PublishFailed, match="an earlier publish to it failed"):
         await hasty.publish([OutRecord(topic, 0, None, b"later")])

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import faust
@@ -15,20 +13,12 @@ import pytest
 from stream.kafka.producer import BulkProducer
 from stream.kafka.records import OutRecord
 from stream.local.local_broker import LocalBroker
+from tests.harness.freezing import frozen
 
 pytestmark = pytest.mark.broker
 
 #: Ten times as long as Faust waits for its buffer.
 _A_WHILE_S = 1.0
-
-
-@contextmanager
-def frozen(broker: LocalBroker) -> Iterator[None]:
-    os.kill(broker.child.pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(broker.child.pid, signal.SIGCONT)
 
 
 @asynccontextmanager
@@ -49,7 +39,7 @@ async def test_trap_06_flush_gives_up_on_what_is_not_sent(
     async with _stock(broker.bootstrap, tmp_path) as app:
         topic = new_topic(1)  # its buffer waits to learn of it
         await producer.partitions_for(topic)
-        with frozen(broker):
+        with frozen(broker.child.pid):
             promises = [app.topic(topic).send_soon(value=b"1") for _ in range(3)]
             async with asyncio.timeout(_A_WHILE_S):
                 await app.producer.flush()
