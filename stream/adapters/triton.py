@@ -102,7 +102,7 @@ class TritonModels:
     async def touch(self, spec: ModelSpec, version: str) -> None:
         """Have *version* answer nothing much, so that it counts as asked.
 
-        Past the breaker and without retries: a row that is nobody's says nothing of the others.
+        Past the breaker and without retries: what is nobody's says nothing of the others.
 
         Raises:
             InferenceUnavailable: It did not.

@@ -82,7 +82,7 @@ class TritonControl:
         """Load all versions that the configuration of *model* names, and unload its others.
 
         Versions that are loaded and named go on answering meanwhile. Where one cannot be loaded
-        the others are all the same, and this raises what Triton says of it.
+        this raises what Triton says of it; of the others only those stay that were loaded before.
         """
         load = self._connection.client.load_model(model, client_timeout=self._patience.load_s)
         await self._connection.translated(model, load)

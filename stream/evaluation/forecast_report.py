@@ -10,6 +10,7 @@ from rich.table import Table
 
 from stream.demo.report import machine
 from stream.evaluation.forecast_quality import Quality, Quantiles
+from stream.evaluation.report import between
 from stream.evaluation.series import Series
 from stream.model_specs import QUANTILES
 
@@ -81,8 +82,8 @@ def table(series: Series, forecasted: Sequence[Forecasted]) -> Table:
         found.add_row(
             each.name,
             f"{quality.wql:.4f}",
-            _between(quality.wql_interval),
-            _between(each.above_ours) if each is not forecasted[0] else "",
+            between(quality.wql_interval),
+            between(each.above_ours) if each is not forecasted[0] else "",
             f"{quality.mase:.4f}",
             "{:.1%} to {:.1%}".format(*quality.p90_held),
             f"{each.seconds:,.0f}",
@@ -101,8 +102,3 @@ def _told(forecasted: Forecasted) -> dict[str, object]:
         "p90_held": quality.p90_held,
         "seconds": round(forecasted.seconds, 1),
     }
-
-
-def _between(interval: tuple[float, float]) -> str:
-    low, high = interval
-    return f"{low:.4f} to {high:.4f}"

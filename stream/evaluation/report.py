@@ -79,9 +79,9 @@ def table(ranked: Sequence[Ranked]) -> Table:
         found.add_row(
             each.name,
             f"{quality.hr:.4f}",
-            _between(quality.hr_interval),
+            between(quality.hr_interval),
             f"{quality.ndcg:.4f}",
-            _between(quality.ndcg_interval),
+            between(quality.ndcg_interval),
             f"{quality.found:.1%}",
             f"{quality.coverage:.1%}",
             f"{each.seconds:,.0f}",
@@ -103,6 +103,7 @@ def _told(ranked: Ranked) -> dict[str, object]:
     }
 
 
-def _between(interval: tuple[float, float]) -> str:
+def between(interval: tuple[float, float]) -> str:
+    """Return both ends of an interval, for a person."""
     low, high = interval
     return f"{low:.4f} to {high:.4f}"
