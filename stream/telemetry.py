@@ -132,6 +132,14 @@ class Telemetry:
             "Stock alerts that the broker confirmed",
             ("kind", "status"),
         )
+        self.stock_counts = counter(
+            "stream_stock_counts", "Counts of shelves of which something was expected", ("outcome",)
+        )
+        self.drifted_units = counter(
+            "stream_drifted_units",
+            "Units that counts found beyond what was expected, or missing",
+            ("way",),
+        )
         self.published_records = counter(
             "stream_published_records", "Records that the broker confirmed", ("topic",)
         )

@@ -10,11 +10,12 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
-from stream.domain.demand import empirical_quantiles, weekday_of
+from stream.domain.calendar import UTC_DAYS, Calendar, weekday_of
+from stream.domain.demand import empirical_quantiles
 from stream.domain.products import Product, demand_window
 from stream.domain.stock import Forecast
 from stream.errors import InferenceUnavailable
-from stream.model_specs import FORECASTER
+from stream.model_specs import FORECASTER, HORIZON_DAYS
 from stream.pipeline.scoring import infer_rows
 from stream.ports import Inference, Tensors
 
@@ -34,10 +35,13 @@ class Forecasted:
     cumulative: NDArray[np.float32]
 
 
-def from_own_past(window: Window) -> Forecasted:
-    """Return the empirical quantiles of *window*: the answer while the model gives none."""
+def from_own_past(window: Window, opening: NDArray[np.bool_]) -> Forecasted:
+    """Return the empirical quantiles of *window*: the answer while the model gives none.
+
+    *opening* is ``bool[HORIZON_DAYS]``: whether the store sells on the days ahead.
+    """
     source = Forecast("empirical_quantiles", "", degraded=True)
-    return Forecasted(source, empirical_quantiles(window))
+    return Forecasted(source, empirical_quantiles(window, opening))
 
 
 class Forecaster:
@@ -46,8 +50,9 @@ class Forecaster:
     ``version`` is empty until the server has told it; until then every forecast is degraded.
     """
 
-    def __init__(self, inference: Inference) -> None:
+    def __init__(self, inference: Inference, calendar: Calendar = UTC_DAYS) -> None:
         self._inference = inference
+        self._calendar = calendar
         self.version = ""
 
     async def forecast(self, products: Sequence[Product], today: int) -> list[Forecasted]:
@@ -56,15 +61,18 @@ class Forecaster:
         A product that the model refuses, or answers with what is no number, gets the quantiles of
         its own past: its events were folded and a planner must hear of it all the same.
         """
-        windows = [demand_window(product, today) for product in products]
+        windows = [demand_window(product, today, self._calendar) for product in products]
         if self.version:
             try:
-                return await self._ask(windows, weekday_of(today + 1))
+                return await self._ask(windows, today)
             except InferenceUnavailable:
                 pass
-        return [from_own_past(window) for window in windows]
+        opening = self._calendar.opening(today + 1, HORIZON_DAYS)
+        return [from_own_past(window, opening) for window in windows]
 
-    async def _ask(self, windows: Sequence[Window], weekday: int) -> list[Forecasted]:
+    async def _ask(self, windows: Sequence[Window], today: int) -> list[Forecasted]:
+        weekday, opening = weekday_of(today + 1), self._calendar.opening(today + 1, HORIZON_DAYS)
+
         def encode(some: Sequence[Window]) -> Tensors:
             demand: NDArray[Any] = np.stack(some)
             return {"demand": demand, "weekday": np.full((len(some), 1), weekday, np.int64)}
@@ -82,6 +90,6 @@ class Forecaster:
                 not_finite=len(answered) - len(usable),
             )
         return [
-            Forecasted(source, usable[i]) if i in usable else from_own_past(window)
+            Forecasted(source, usable[i]) if i in usable else from_own_past(window, opening)
             for i, window in enumerate(windows)
         ]
