@@ -8,6 +8,7 @@ plus review interval). An order is up to that level and the demand until the nex
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from math import ceil
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 from stream.domain import positions as at
 from stream.domain.calendar import UTC_DAYS, Calendar, date_of
+from stream.domain.changes import after, total
 from stream.domain.demand import Window, last_sale_day, sold
 from stream.domain.outputs import LocationFigures, StockFigures
 from stream.domain.positions import UNDATED, Due
@@ -26,6 +28,7 @@ from stream.domain.products import (
     deliveries,
     demand_window,
     droughts_until,
+    last_counted_ms,
     on_hand,
     reserved,
     units_sold,
@@ -180,7 +183,12 @@ def assess(
         lasts_days=lasts,
         stock_out_day=_day_of(lasts, today),
         margin_point=ceil(_wanted(service, protection + policy.resolve_margin_days) - _EPSILON),
-        covered_day=_covered_day(supply, reorder_point, today),
+        covered_day=_covered_day(
+            units,
+            [(calendar.day_of(at_ms), n) for at_ms, n in due if at_ms != UNDATED],
+            reorder_point=reorder_point,
+            today=today,
+        ),
         surplus=units + inbound - ceil(a_day * policy.overstock_days),
         slack=units + inbound - ceil(0.8 * a_day * policy.overstock_days),
         spike_point=spike_point,
@@ -233,9 +241,16 @@ def _cover_beyond(over_horizon: float, units: float) -> float | None:
     return round(days, 2) if days <= 365 else None
 
 
-def _covered_day(supply: NDArray[np.int64], reorder_point: int, today: int) -> int | None:
-    enough = np.flatnonzero(supply > reorder_point)
-    return today + 1 + int(enough[0]) if enough.size and supply[-1] > supply[0] else None
+def _covered_day(
+    units: int, dated: Iterable[tuple[int, int]], *, reorder_point: int, today: int
+) -> int | None:
+    """Return the day on which deliveries that are not late bring *units* above the reorder point."""
+    for day, arriving in dated:
+        if day >= today and units <= reorder_point:
+            units += arriving
+            if units > reorder_point:
+                return day
+    return None
 
 
 def _in_packs(units: int, product: Product) -> int:
@@ -271,16 +286,16 @@ def _locations(product: Product) -> tuple[LocationFigures, ...]:
     """Return the position at each location; nothing where events name none."""
     if all(not each.location for each in product.positions):
         return ()
-    return tuple(
-        LocationFigures(
-            each.location,
-            at.on_hand(each),
-            at.reserved(each),
-            sum(units for _, units in at.due(each)[0]),
-            counted=each.level is not None,
-        )
-        for each in product.positions
-    )
+    counted_ms, found = last_counted_ms(product), list[LocationFigures]()
+    for each in product.positions:
+        counted = each.level is not None
+        units = at.on_hand(each) if counted else total(after(each.changes, counted_ms))
+        inbound = sum(units for _, units in at.due(each)[0])
+        if counted or units or inbound:
+            found.append(
+                LocationFigures(each.location, units, at.reserved(each), inbound, counted=counted)
+            )
+    return tuple(found)
 
 
 def _day_of(cover: float | None, today: int) -> int | None:

@@ -16,6 +16,7 @@ TimeMs = Annotated[
     int, Meta(ge=0, le=253_402_300_799_999, description="Milliseconds since the Unix epoch")
 ]
 Text = Annotated[str, Meta(max_length=512)]
+Location = Annotated[str, Meta(max_length=64, description="Name of a warehouse or a shop")]
 Quantity = Annotated[int, Meta(ge=1, le=1_000_000, description="Units, at least one")]
 Units = Annotated[int, Meta(ge=0, le=1_000_000_000, description="Units in stock")]
 Money = Annotated[float, Meta(ge=0, le=1e12, description="Amount in the event's currency")]
@@ -29,7 +30,7 @@ Ordinal = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 #: Of an order.
 MAX_LINES = 500
 #: Of one product on its way to one location.
-MAX_DELIVERIES = 32
+MAX_DELIVERIES = 16
 Line = Annotated[int, Meta(ge=0, lt=MAX_LINES)]
 Difference = Annotated[int, Meta(ge=-1_000_000, le=1_000_000, description="Signed units")]
 Days = Annotated[float, Meta(ge=0, le=365)]
@@ -48,7 +49,7 @@ class Item(Struct, frozen=True, gc=False, omit_defaults=True):
     brand: Text | None = None
     variant: Text | None = None
     #: Where the units leave from or come back to, of an order's line. GA4: location_id.
-    location: Text | None = None
+    location: Location | None = None
 
 
 Items = Annotated[tuple[Item, ...], Meta(min_length=1, max_length=MAX_LINES)]
@@ -197,7 +198,7 @@ class StockEvent(StoreEvent, frozen=True, omit_defaults=True, kw_only=True):
     """An event about one product's stock; the record's key is the product."""
 
     product_id: Id
-    location: Text | None = None
+    location: Location | None = None
     name: Text | None = None
     price: Money | None = None
     lead_time_days: Days | None = None
@@ -285,7 +286,7 @@ class StockMovement(Struct, frozen=True, omit_defaults=True, kw_only=True):
     name: Text | None = None
     bought_with: Annotated[tuple[Id, ...], Meta(max_length=500)] = ()
     simulated: bool = False
-    location: Text | None = None
+    location: Location | None = None
     cause: Cause = "order"
     wanted_at_ms: TimeMs | None = None
 

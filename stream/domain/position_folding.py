@@ -18,36 +18,43 @@ from stream.domain.events import (
 )
 from stream.domain.positions import UNDATED, Level, Order, Position, latest_ms
 
-#: Changes remembered since the last count; older ones are summed beyond it.
+#: Changes of a product remembered since its last count; older ones are summed beyond it. Several
+#: locations share them, but each has some.
 MAX_CHANGES = 256
+MIN_CHANGES = 16
 #: Orders from suppliers remembered since the last count; the oldest is forgotten beyond it.
-MAX_ORDERS = 32
+MAX_ORDERS = 16
 #: Locations of a product; the one that was heard of least recently is forgotten beyond it.
-MAX_LOCATIONS = 64
+MAX_LOCATIONS = 16
 
 Positions = tuple[Position, ...]
+#: From a position and how many changes it may remember to the position after an event.
+Fold = Callable[[Position, int], Position]
 
 
 def told(positions: Positions, event: StockLevelEvent, source: Source) -> Positions:
     """Return *positions* after an event of the stock levels topic."""
     if isinstance(event, StockLevelSet):
-        return placed(positions, event.location, lambda position: _counted(position, event, source))
+        return placed(positions, event.location, lambda before, _: _counted(before, event, source))
     at_ms = event.occurred_at_ms
     if isinstance(event, StockOrdered):
         due_ms = UNDATED if event.expected_at_ms is None else max(1, event.expected_at_ms)
         order = Order(at_ms, due_ms, event.quantity)
-        return placed(positions, event.location, lambda position: _ordered(position, order))
+        return placed(positions, event.location, lambda before, _: _ordered(before, order))
     if isinstance(event, StockReceived):
+        received = at_ms, event.quantity
         return placed(
-            positions, event.location, lambda position: _received(position, at_ms, event.quantity)
+            positions, event.location, lambda before, room: _received(before, *received, room)
         )
-    return placed(positions, event.location, lambda position: _adjusted(position, event))
+    return placed(positions, event.location, lambda before, room: _adjusted(before, event, room))
 
 
 def moved(positions: Positions, movement: StockMovement) -> Positions:
     """Return *positions* after an order's line."""
-    at_ms, units = movement.occurred_at_ms, movement.units
-    return placed(positions, movement.location, lambda position: _changed(position, at_ms, units))
+    change = movement.occurred_at_ms, movement.units
+    return placed(
+        positions, movement.location, lambda before, room: _changed(before, *change, room)
+    )
 
 
 def drift_of(positions: Positions, event: StockLevelSet, source: Source) -> int | None:
@@ -71,15 +78,14 @@ def drift_of(positions: Positions, event: StockLevelSet, source: Source) -> int 
     return level.on_hand - expected
 
 
-def placed(
-    positions: Positions, location: str | None, fold: Callable[[Position], Position]
-) -> Positions:
+def placed(positions: Positions, location: str | None, fold: Fold) -> Positions:
     """Return *positions* with the one at *location* folded, made where there was none."""
     name = location or ""
     if len(positions) == 1 and positions[0].location == name:
-        return (fold(positions[0]),)
+        return (fold(positions[0], MAX_CHANGES),)
     by_name = {position.location: position for position in positions}
-    by_name[name] = fold(by_name.get(name) or Position(name))
+    before = by_name.get(name) or Position(name)
+    by_name[name] = fold(before, max(MIN_CHANGES, MAX_CHANGES // (len(by_name) or 1)))
     if len(by_name) > MAX_LOCATIONS:
         others = [each for each in by_name.values() if each.location != name]
         del by_name[min(others, key=latest_ms).location]
@@ -124,17 +130,17 @@ def _is_counted_in(position: Position, at_ms: int) -> bool:
     return position.level is not None and at_ms <= position.level.as_of_ms
 
 
-def _changed(position: Position, at_ms: int, units: int) -> Position:
+def _changed(position: Position, at_ms: int, units: int, room: int) -> Position:
     if _is_counted_in(position, at_ms):
         return position
-    return replace(position, changes=changes.add(position.changes, at_ms, units, MAX_CHANGES))
+    return replace(position, changes=changes.add(position.changes, at_ms, units, room))
 
 
-def _received(position: Position, at_ms: int, units: int) -> Position:
+def _received(position: Position, at_ms: int, units: int, room: int) -> Position:
     if _is_counted_in(position, at_ms):
         return position
-    received = changes.add(position.received, at_ms, units, MAX_CHANGES)
-    return replace(_changed(position, at_ms, units), received=received)
+    received = changes.add(position.received, at_ms, units, MIN_CHANGES)
+    return replace(_changed(position, at_ms, units, room), received=received)
 
 
 def _ordered(position: Position, order: Order) -> Position:
@@ -143,12 +149,12 @@ def _ordered(position: Position, order: Order) -> Position:
     return replace(position, ordered=tuple(sorted((*position.ordered, order)))[-MAX_ORDERS:])
 
 
-def _adjusted(position: Position, event: StockAdjusted) -> Position:
+def _adjusted(position: Position, event: StockAdjusted, room: int) -> Position:
     at_ms = event.occurred_at_ms
     if _is_counted_in(position, at_ms):
         return position
-    position = _changed(position, at_ms, event.difference)
+    position = _changed(position, at_ms, event.difference, room)
     if not event.reserved_difference:
         return position
-    set_aside = changes.add(position.set_aside, at_ms, event.reserved_difference, MAX_CHANGES)
+    set_aside = changes.add(position.set_aside, at_ms, event.reserved_difference, MIN_CHANGES)
     return replace(position, set_aside=set_aside)

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from stream.domain.demand import DAY_MS, day_of, empirical_quantiles, weekday_of
+from stream.domain.calendar import DAY_MS, UTC_DAYS, weekday_of
+from stream.domain.demand import empirical_quantiles
 from stream.model_specs import HISTORY_DAYS, HORIZON_DAYS, QUANTILES
 
 MEDIAN = QUANTILES.index(0.5)
@@ -19,8 +20,8 @@ def days(*units: float) -> NDArray[np.float32]:
 
 
 def test_days_change_at_midnight_utc() -> None:
-    assert day_of(DAY_MS - 1) == 0
-    assert day_of(DAY_MS) == 1
+    assert UTC_DAYS.day_of(DAY_MS - 1) == 0
+    assert UTC_DAYS.day_of(DAY_MS) == 1
 
 
 def test_first_day_of_the_epoch_was_a_thursday() -> None:

@@ -7,15 +7,23 @@ what was expected and what came; the good ones are answered and the record batch
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import get_args
 
 import msgspec
 import pytest
 
 from stream.codec import encode
 from stream.domain.events import MAX_LINES, MAX_PARTITIONS, Origin, StockAdjusted, StockMovement
-from stream.domain.outputs import Recommendation
-from stream.domain.product_folding import MAX_BOUGHT_WITH, MAX_CHANGES, MAX_EPOCHS
-from stream.domain.products import Level, OriginMark, Product, on_hand
+from stream.domain.outputs import Recommendation, Situation
+from stream.domain.position_folding import (
+    MAX_CHANGES,
+    MAX_LOCATIONS,
+    MAX_ORDERS,
+    MIN_CHANGES,
+)
+from stream.domain.positions import Level, Order, Position
+from stream.domain.product_folding import MAX_BOUGHT_WITH, MAX_EPOCHS
+from stream.domain.products import MAX_DROUGHTS, AlertState, OriginMark, Product, on_hand
 from stream.kafka.records import OutRecord, RecordBatch
 from stream.model_specs import HISTORY_DAYS
 from stream.pipeline.intake import MAX_KEY_BYTES
@@ -179,7 +187,7 @@ async def test_shelf_taken_below_nothing_is_oversold() -> None:
 
     product: Product = scene.owned[0].values[b"milk"]
     assert on_hand(product) == -2_000_000
-    assert [alert.kind for alert in scene.alerts()] == ["out_of_stock"]
+    assert [alert.kind for alert in scene.alerts()] == ["oversold"]
 
 
 async def test_product_remembers_no_more_origins_than_a_topic_has_partitions() -> None:
@@ -201,13 +209,25 @@ async def test_product_remembers_no_more_origins_than_a_topic_has_partitions() -
 
 def test_largest_product_that_can_be_made_fits_the_smallest_produced_batch() -> None:
     text, far, name = "😀" * 128, 2**63 - 1, "\x00" * 512
-    changes = tuple((YEAR_2200_MS + i, -(2**40)) for i in range(MAX_CHANGES))
+    # The first was alone while its changes came, the second was one of two, and so on.
+    positions = tuple(
+        Position(
+            "😀" * 63 + chr(0x1F600 + n),
+            Level(YEAR_2200_MS, 4095, far, 10**9, 10**9, 10**9, ((YEAR_2200_MS, 10**6),) * 16),
+            changes=tuple((YEAR_2200_MS + i, -(2**40)) for i in range(room)),
+            received=tuple((YEAR_2200_MS + i, 2**40) for i in range(MIN_CHANGES)),
+            set_aside=tuple((YEAR_2200_MS + i, 2**40) for i in range(MIN_CHANGES)),
+            ordered=(Order(YEAR_2200_MS, YEAR_2200_MS, 10**6),) * MAX_ORDERS,
+        )
+        for n in range(MAX_LOCATIONS)
+        if (room := max(MIN_CHANGES, MAX_CHANGES // (n + 1)))
+    )
+    alert = AlertState(far, far, True, "back_in_stock", "critical", YEAR_2200_MS, 1e300, 84_000)
     largest = Product(
         product_id=text,
         name=name,
         price=1e12,
-        level=Level(YEAR_2200_MS, 4095, far, 10**9, 10**9, 10**9),
-        changes=changes,
+        positions=positions,
         demand=tuple((day, 2**40) for day in range(84_006, 84_006 + HISTORY_DAYS)),
         bought_with=tuple((text, far) for _ in range(MAX_BOUGHT_WITH)),
         origins=tuple(
@@ -215,7 +235,8 @@ def test_largest_product_that_can_be_made_fits_the_smallest_produced_batch() -> 
             for partition in range(MAX_PARTITIONS)
             for _ in range(MAX_EPOCHS)
         ),
-        received=changes,
+        alerts=(alert,) * len(get_args(Situation)),
+        droughts=((84_000, 84_001),) * MAX_DROUGHTS,
     )
 
     stored = dump(largest)
