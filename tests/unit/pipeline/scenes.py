@@ -31,6 +31,7 @@ from stream.pipeline.settling import Settling
 from stream.pipeline.shelf import Shelf
 from stream.pipeline.stock import StockPipeline
 from stream.pipeline.visits import conflate
+from stream.ports import States
 from stream.telemetry import Telemetry
 from stream.topics import (
     PRODUCT_STATE,
@@ -108,9 +109,7 @@ class StockScene:
         self.forecaster = Forecaster(self.model)
         self.forecaster.version = "2"
         self.settling = Settling(self.log, self.failures.append)
-        self.held_back = HeldBack(
-            self.clock, lambda states, keys: self.pipeline.look_after(states, keys)
-        )
+        self.held_back = HeldBack(self.clock, self._look_after)
         alerts = Alerts(
             self.forecaster,
             self.log,
@@ -138,6 +137,9 @@ class StockScene:
             drift=Drift(self.telemetry),
             n_partitions=4,
         )
+
+    def _look_after(self, states: States[Product], keys: list[bytes]) -> None:
+        self.pipeline.look_after(states, keys)
 
     async def levels(self, *events: StockLevelSet, first_offset: int = 0) -> RecordBatch:
         records = [
