@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -51,7 +52,7 @@ PLACE = st.sampled_from(LOCATIONS)
 def level_events(draw: st.DrawFn) -> StockLevelEvent:
     """An event of the stock levels topic, as of some time within three days."""
     at_ms, units, kind = draw(AT_MS), draw(UNITS), draw(st.sampled_from("cccroa"))
-    about = {
+    about: dict[str, Any] = {
         "event_id": f"{kind}{draw(st.integers(0, 30))}",
         "occurred_at_ms": at_ms,
         "product_id": "milk",

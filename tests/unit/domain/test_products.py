@@ -335,9 +335,9 @@ def test_late_count_says_nothing_of_drift() -> None:
 
 def test_sale_that_names_no_location_is_expected_where_the_count_is() -> None:
     product = fold([level_at("Graz", 30), level_at("Wien", 12), make_movement(0, units=-3)])
-    event, source = level_at("Graz", 27, at_ms=NOON_MS + 5, offset=99)  # type: ignore[misc]
+    count = replace(make_level(27, event_id="c", as_of_ms=NOON_MS + 5), location="Graz")
 
-    assert drift_of(product.positions, event, source) == 0
+    assert drift_of(product.positions, count, levels_at(99)) == 0
 
 
 # --- Repeats -----------------------------------------------------------------------------------
