@@ -62,12 +62,15 @@ def _back_in_stock(figures: StockFigures) -> str:
 def _demand_spike(figures: StockFigures) -> str:
     usual = figures.usual_daily
     times = f", {figures.units_today / usual:.0f} times as many" if usual > 0 else ""
+    return f"{figures.units_today} ordered today, {usual:.1f} on an ordinary day{times}: {_lasting(figures)}."
+
+
+def _lasting(figures: StockFigures) -> str:
+    if figures.on_hand - figures.reserved <= 0:
+        return f"nothing is left to sell ({_there(figures)})"
     cover = figures.days_of_cover_p50
     lasts = "over a year" if cover is None else f"{cover:.0f} days"
-    return (
-        f"{figures.units_today} ordered today, {usual:.1f} on an ordinary day{times}: "
-        f"{_there(figures)} last {lasts} at the demand that is expected now."
-    )
+    return f"{_there(figures)} last {lasts} at the demand that is expected now"
 
 
 def _overstock(figures: StockFigures) -> str:

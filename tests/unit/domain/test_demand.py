@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from stream.domain.calendar import DAY_MS, UTC_DAYS, weekday_of
-from stream.domain.demand import empirical_quantiles
+from stream.domain.demand import empirical_quantiles, mask_censored
 from stream.model_specs import HISTORY_DAYS, HORIZON_DAYS, QUANTILES
 
 MEDIAN = QUANTILES.index(0.5)
@@ -56,3 +56,43 @@ def test_forecast_has_the_models_shape_and_never_falls(units: list[float]) -> No
     assert (forecast >= 0).all()
     assert (np.diff(forecast, axis=0) >= 0).all()
     assert (np.diff(forecast, axis=1) >= 0).all()
+
+
+# --- Censored days -----------------------------------------------------------------------------
+
+
+def censored(units: list[float], *places: int) -> list[float]:
+    days_sold = np.array(units, np.float32)
+    on = np.zeros(len(units), dtype=bool)
+    on[list(places)] = True
+    return [float(each) for each in mask_censored(days_sold, np.ones_like(on), on)]
+
+
+def test_censored_day_is_known_where_it_sold_at_least_what_is_usual() -> None:
+    assert censored([2, 4, 3, 2, 0], 2, 3, 4) == [2, 4, 3, -1, -1]
+
+
+def test_product_that_was_always_sold_out_is_unknown() -> None:
+    assert censored([2, 0, 3], 0, 1, 2) == [-1, -1, -1]
+
+
+def test_slow_seller_without_a_sale_on_a_censored_day_is_unknown_then() -> None:
+    assert censored([0, 0, 0, 0], 3) == [0, 0, 0, -1]
+
+
+def test_days_on_which_the_store_is_closed_are_forecast_nothing() -> None:
+    opening = np.array([True, False] * (HORIZON_DAYS // 2))
+
+    steady = empirical_quantiles(days(*[2.0] * HISTORY_DAYS), opening)
+    short = empirical_quantiles(days(2, 2, 2), opening)
+
+    assert steady[:4, MEDIAN].tolist() == [2.0, 2.0, 4.0, 4.0]
+    assert short[-1, MEDIAN] == pytest.approx(HORIZON_DAYS)
+
+
+def test_store_that_opens_late_is_forecast_nothing_until_then() -> None:
+    opening = np.arange(HORIZON_DAYS) >= 3
+
+    steady = empirical_quantiles(days(*[2.0] * HISTORY_DAYS), opening)
+
+    assert steady[:4, -1].tolist() == [0.0, 0.0, 0.0, 2.0]
