@@ -64,7 +64,7 @@ def _told(name: str, value: object) -> str:
         case float():
             return f"{value:,.4f}".rstrip("0").rstrip(".")
         case _:
-            return printable(str(value))
+            return printable(str(value)) or "none"
 
 
 def _locations(locations: tuple[LocationFigures, ...]) -> RenderableType:

@@ -97,8 +97,8 @@ def _totals(listed: StockList, n_shown: int) -> Iterator[str]:
     if n_shown < n_alerts:
         yield _line("not shown", f"{n_alerts - n_shown:,} of these: --limit {n_alerts}")
     n_unpriced = totals.n_products - totals.n_priced
-    told = f"{totals.at_risk_per_day:,.2f} a day over {totals.n_priced:,} products with a price"
-    yield _line("at risk", f"{told}, each once; {n_unpriced:,} without one are in no sum")
+    told = f"{totals.at_risk_per_day:,.2f} a day over {totals.n_priced:,} products, each once"
+    yield _line("at risk", f"{told}; {n_unpriced:,} more have no price")
 
 
 def _line(what: str, told: str) -> str:

@@ -105,7 +105,7 @@ def test_present_alerts_are_listed_by_revenue_and_added_up_over_products(filled:
     assert run.lines[-7:] == [
         "alerts 43 on 42 products: 1 out_of_stock, 40 low_stock, 1 demand_spike, 1 overstock",
         "not shown 13 of these: --limit 43",
-        "at risk 140.00 a day over 41 products with a price, each once; 1 without one are in no sum",
+        "at risk 140.00 a day over 41 products, each once; 1 more have no price",
         "snoozed 1 more wait for their deliveries: --snoozed",
         "unreadable 2 last records in store.stock-alerts.v1",
         "as of 2017-06-01T12:00:00Z, the latest message's event time",

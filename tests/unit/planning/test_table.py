@@ -106,8 +106,7 @@ def test_totals_close_the_list() -> None:
     assert list(remarks(told, n_shown=3)) == [
         "alerts       4 on 3 products: 1 out_of_stock, 1 stockout_risk, 1 demand_spike, 1 overstock",
         "not shown    1 of these: --limit 4",
-        "at risk      1,234.50 a day over 2 products with a price, each once; "
-        "1 without one are in no sum",
+        "at risk      1,234.50 a day over 2 products, each once; 1 more have no price",
         "snoozed      1 more wait for their deliveries: --snoozed",
         "unreadable   1 last records in store.stock-alerts.v1",
         "as of        2017-06-01T12:00:00Z, the latest message's event time",
