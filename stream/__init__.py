@@ -29,6 +29,8 @@ Follow one event by opening the files in this order.
 What could not be read or answered is a dead letter: ``letters.py`` reads it back, ``dead_letters/``
 counts, shows and replays.
 
+What is the matter with the stock now, ``planning/`` lists from the alerts' topic alone.
+
 What came of the recommendations by variant, shown, clicked and bought, ``reporting/`` reads from the
 topics alone.
 
