@@ -24,14 +24,12 @@ from stream.domain.outputs import LocationFigures, StockFigures
 from stream.domain.positions import UNDATED, Due
 from stream.domain.products import (
     Product,
-    available,
     deliveries,
     demand_window,
     droughts_until,
     last_counted_ms,
     on_hand,
     reserved,
-    units_sold,
 )
 from stream.domain.quantiles import at_level
 from stream.model_specs import HISTORY_DAYS, HORIZON_DAYS, QUANTILES
@@ -133,7 +131,9 @@ def assess(
     days, by quantile. *today* is in days since the Unix epoch; the forecast's first day is the next.
     """
     lead = policy.lead_time_days if product.lead_time_days is None else product.lead_time_days
-    protection, units, due = lead + policy.review_days, available(product), deliveries(product)
+    protection, due = lead + policy.review_days, deliveries(product)
+    there, set_aside = on_hand(product), reserved(product)
+    units = there - set_aside
     inbound = sum(each for _, each in due)
     arrivals = _arrivals(due, today, ceil(lead), calendar)
     service, mean = at_level(cumulative, policy.service_level), cumulative.mean(axis=1)
@@ -151,8 +151,8 @@ def assess(
     next_due = min([at_ms for at_ms, _ in due if at_ms != UNDATED], default=None)
     a_day = float(mean[-1]) / HORIZON_DAYS
     figures = StockFigures(
-        on_hand=on_hand(product),
-        reserved=reserved(product),
+        on_hand=there,
+        reserved=set_aside,
         inbound=inbound,
         next_delivery_date=None if next_due is None else date_of(calendar.day_of(next_due)),
         daily_demand=round(daily, 3),
@@ -178,8 +178,7 @@ def assess(
     return Assessment(
         figures,
         units,
-        is_wanted=units_sold(product, today - HISTORY_DAYS + 1, today) > 0
-        or cumulative[-1, -1] >= 1,
+        is_wanted=_is_wanted(product, cumulative, today),
         lasts_days=lasts,
         stock_out_day=_day_of(lasts, today),
         margin_point=ceil(_wanted(service, protection + policy.resolve_margin_days) - _EPSILON),
@@ -214,7 +213,9 @@ def _wanted(by_day: NDArray[np.float32], days: float) -> float:
     """Return units wanted over *days*, between the days and beyond the horizon in proportion."""
     if days >= HORIZON_DAYS:
         return float(by_day[-1]) * days / HORIZON_DAYS
-    return float(np.interp(days, range(HORIZON_DAYS + 1), (0.0, *by_day)))
+    whole = int(days)
+    before = float(by_day[whole - 1]) if whole else 0.0
+    return before + (days - whole) * (float(by_day[whole]) - before)
 
 
 def _cover(by_day: NDArray[np.float32], supply: NDArray[np.int64]) -> float | None:
@@ -259,6 +260,12 @@ def _in_packs(units: int, product: Product) -> int:
         return 0
     pack = product.pack_size or 1
     return ceil(max(units, product.minimum_order or 0) / pack) * pack
+
+
+def _is_wanted(product: Product, cumulative: NDArray[np.float32], today: int) -> bool:
+    last = last_sale_day(product.demand)
+    was_sold = last is not None and today - last < HISTORY_DAYS
+    return was_sold or float(cumulative[-1, -1]) >= 1
 
 
 def _usual(window: Window, policy: StockPolicy) -> tuple[float, float | None]:

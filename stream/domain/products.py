@@ -229,15 +229,15 @@ def is_overstocked(product: Product) -> bool:
 
 def product_state(product: Product, now_ms: int, calendar: Calendar = UTC_DAYS) -> ProductState:
     """Return what every worker is told; equal values need not be told twice."""
-    today = calendar.day_of(now_ms)
-    counted = is_counted(product)
+    today, counted, units = calendar.day_of(now_ms), is_counted(product), on_hand(product)
+    left = units - reserved(product)
     return ProductState(
         product_id=product.product_id,
         name=product.name,
         price=product.price,
-        on_hand=on_hand(product) if counted else None,
-        available=available(product) if counted else None,
-        sold_out=is_sold_out(product),
+        on_hand=units if counted else None,
+        available=left if counted else None,
+        sold_out=counted and left <= 0,
         overstocked=is_overstocked(product),
         units_7d=units_sold(product, today - 6, today),
         bought_with=tuple(other for other, _ in product.bought_with[:SHARED_BOUGHT_WITH]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from statistics import NormalDist
 
 import numpy as np
@@ -27,9 +28,15 @@ def at_level(quantiles: NDArray[np.float32], level: float) -> NDArray[np.float32
     Returns:
         ``float32[...]``, never falling as *level* rises.
     """
+    right, share = _place_of(level)
+    below, above = quantiles[..., right - 1], quantiles[..., right]
+    return np.maximum(below + share * (above - below), np.float32(0))
+
+
+@lru_cache(maxsize=64)
+def _place_of(level: float) -> tuple[int, np.float32]:
+    """Return the quantile to the right of *level*, and how far from the left one to it that is."""
     score = _NORMAL.inv_cdf(level)
     right = int(np.clip(np.searchsorted(_SCORES, score), 1, len(_SCORES) - 1))
     low, high = _SCORES[right - 1], _SCORES[right]
-    share = np.float32((score - low) / (high - low))
-    below, above = quantiles[..., right - 1], quantiles[..., right]
-    return np.maximum(below + share * (above - below), np.float32(0))
+    return right, np.float32((score - low) / (high - low))
