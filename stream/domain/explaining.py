@@ -52,7 +52,8 @@ def _stockout_risk(figures: StockFigures) -> str:
 
 
 def _low_stock(figures: StockFigures) -> str:
-    return f"{_there(figures)}, {_selling(figures)}: time to order. {_reorder(figures)}"
+    todo = ": time to order" if figures.suggested_quantity else ""
+    return f"{_there(figures)}, {_selling(figures)}{todo}. {_reorder(figures)}"
 
 
 def _back_in_stock(figures: StockFigures) -> str:

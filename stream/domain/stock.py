@@ -207,6 +207,8 @@ def _after(current: AlertState, finding: Finding, policy: StockPolicy) -> AlertS
         kind = "low_stock" if current.situation == "shortage" else current.kind
     severity = current.severity if finding.kind is None else finding.severity
     until = finding.covered_until_day
+    if finding.kind is None and until is not None and until == current.snoozed_until_day:
+        return current
     if (
         kind != current.kind
         or _SEVERITIES[severity] > _SEVERITIES[current.severity]

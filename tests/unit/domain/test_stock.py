@@ -584,6 +584,37 @@ def test_snoozed_shortage_wakes_when_the_delivery_is_late() -> None:
     assert (woken.status, woken.snoozed_until) == ("updated", None)
 
 
+def test_shortage_is_not_over_before_the_delivery_that_ends_it_has_come() -> None:
+    """Also where it is due before the shelf is empty: if it is late, it is the same shortage."""
+    planner = Planner()
+    (first,) = planner.look(shelf(10))
+    promised = shelf(10, deliveries=[due(90, 1)])
+
+    (snoozed,) = planner.look(promised, hours=1)
+    quiet = planner.look(promised, hours=24)
+    (woken,) = planner.look(promised, hours=48)
+    (over,) = planner.look(shelf(100), hours=50)
+
+    told = (first, snoozed, woken, over)
+    assert [each.status for each in told] == ["opened", "snoozed", "updated", "resolved"]
+    assert snoozed.snoozed_until == "2017-06-02"
+    assert "time to order" not in snoozed.explanation
+    assert quiet == []
+    assert {each.alert_id for each in told} == {first.alert_id}
+
+
+def test_shortage_that_runs_dry_before_its_delivery_sleeps_on_when_that_is_due() -> None:
+    """On the day before and on the day itself the delivery counts as in time."""
+    planner = Planner()
+    promised = shelf(2, deliveries=[due(90, 3)])
+    (first,) = planner.look(promised)
+
+    quiet = [planner.look(promised, hours=24 * day) for day in (1, 2, 3)]
+
+    assert (first.kind, first.status) == ("stockout_risk", "snoozed")
+    assert quiet == [[], [], []]
+
+
 def test_delivery_that_is_not_enough_lets_nobody_sleep() -> None:
     (alert,) = Planner().look(shelf(0, deliveries=[due(10, 3)]))
 
