@@ -728,6 +728,36 @@ def test_every_kind_says_what_led_to_it() -> None:
     assert told[2].explanation.endswith("order 36 in packs of 12.")
 
 
+def test_shortage_that_a_delivery_ended_says_how_long_both_last() -> None:
+    """10 units alone last 5 days; an order without a date takes a lead time and is no shortage."""
+    planner = Planner()
+    planner.short(10)
+
+    (over,) = planner.look(shelf(16, inbound=90), hours=1)
+
+    assert over.status == "resolved"
+    assert over.explanation == (
+        "16 on hand and 90 on the way, about 2.0 wanted a day: together they last until 2017-07-24 "
+        "even if sales run high."
+    )
+
+
+def test_delivery_that_did_not_come_is_said_to_be_late() -> None:
+    promised = shelf(0, deliveries=[due(90, 3)])
+
+    in_time, late = (Planner().look(promised, hours=24 * day)[0] for day in (3, 4))
+
+    assert "late" not in in_time.explanation
+    assert late.explanation.endswith("The delivery that was due 2017-06-04 is late.")
+
+
+def test_spike_that_took_everything_says_so() -> None:
+    assert opened(selling([2] * 28, 30, units=0))["demand"].explanation == (
+        "30 ordered today, 2.0 on an ordinary day, 15 times as many: nothing left to sell "
+        "(0 on hand)."
+    )
+
+
 def test_alert_says_whose_forecast_it_rests_on() -> None:
     product, source = shelf(0), Forecast("empirical_quantiles", "", degraded=True)
     assessment = assess(product, wanted(2), TODAY, POLICY)
