@@ -94,6 +94,7 @@ class Assessment(NamedTuple):
             than a year.
         stock_out_day: The day on which that is, since the Unix epoch; today where nothing is left.
         margin_point: The reorder point with the margin of the policy on top.
+        is_late: Whether the next delivery was due before today.
         covered_day: The day on which dated deliveries bring units above the reorder point; None
             where they do not.
         surplus: Units that can be sold or are on the way, beyond the days that are too many.
@@ -109,6 +110,7 @@ class Assessment(NamedTuple):
     lasts_days: float | None
     stock_out_day: int | None
     margin_point: int
+    is_late: bool
     covered_day: int | None
     surplus: int
     slack: int
@@ -182,6 +184,7 @@ def assess(
         lasts_days=lasts,
         stock_out_day=_day_of(lasts, today),
         margin_point=ceil(_wanted(service, protection + policy.resolve_margin_days) - _EPSILON),
+        is_late=next_due is not None and calendar.day_of(next_due) < today,
         covered_day=_covered_day(
             units,
             [(calendar.day_of(at_ms), n) for at_ms, n in due if at_ms != UNDATED],

@@ -12,12 +12,18 @@ def explain(
     figures: StockFigures,
     *,
     is_over: bool = False,
+    is_late: bool = False,
     snoozed_until: str | None = None,
 ) -> str:
-    """Return what led to a message, and what is to be done, in a sentence or two."""
+    """Return what led to a message, and what is to be done, in a sentence or two.
+
+    *is_late* says that the next delivery is.
+    """
     if is_over:
         return _ENDS[kind](figures)
     told = _BEGINS[kind](figures)
+    if is_late:
+        told = f"{told} The delivery that was due {figures.next_delivery_date} is late."
     if snoozed_until is None:
         return told
     return f"{told} What is on the way will do: nothing to decide until {snoozed_until}."
@@ -52,7 +58,8 @@ def _stockout_risk(figures: StockFigures) -> str:
 
 
 def _low_stock(figures: StockFigures) -> str:
-    return f"{_there(figures)}, {_selling(figures)}: time to order. {_reorder(figures)}"
+    todo = ": time to order" if figures.suggested_quantity else ""
+    return f"{_there(figures)}, {_selling(figures)}{todo}. {_reorder(figures)}"
 
 
 def _back_in_stock(figures: StockFigures) -> str:
@@ -62,15 +69,12 @@ def _back_in_stock(figures: StockFigures) -> str:
 def _demand_spike(figures: StockFigures) -> str:
     usual = figures.usual_daily
     times = f", {figures.units_today / usual:.0f} times as many" if usual > 0 else ""
-    return f"{figures.units_today} ordered today, {usual:.1f} on an ordinary day{times}: {_lasting(figures)}."
-
-
-def _lasting(figures: StockFigures) -> str:
+    said = f"{figures.units_today} ordered today, {usual:.1f} on an ordinary day{times}"
     if figures.on_hand - figures.reserved <= 0:
-        return f"nothing is left to sell ({_there(figures)})"
+        return f"{said}: nothing left to sell ({_there(figures)})."
     cover = figures.days_of_cover_p50
     lasts = "over a year" if cover is None else f"{cover:.0f} days"
-    return f"{_there(figures)} last {lasts} at the demand that is expected now"
+    return f"{said}: {_there(figures)} last {lasts} at the demand that is expected now."
 
 
 def _overstock(figures: StockFigures) -> str:
@@ -87,9 +91,13 @@ def _dead_stock(figures: StockFigures) -> str:
 def _shortage_over(figures: StockFigures) -> str:
     if figures.on_hand - figures.reserved <= 0:
         return "Nothing left to sell, and nobody asked for it of late: no longer missed."
-    cover = figures.days_of_cover_p90
-    lasts = "longer than a year" if cover is None else f"{cover:.0f} days even if sales run high"
-    return f"{_there(figures)}, {_selling(figures)}: they last {lasts}."
+    cover, end = figures.days_of_cover_p90, figures.stock_out_date_p90
+    if figures.inbound:
+        they, lasts = "together they last", None if end is None else f"until {end}"
+    else:
+        they, lasts = "they last", None if cover is None else f"{cover:.0f} days"
+    long = "longer than a year" if lasts is None else f"{lasts} even if sales run high"
+    return f"{_there(figures)}, {_selling(figures)}: {they} {long}."
 
 
 def _return_over(figures: StockFigures) -> str:

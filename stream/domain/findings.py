@@ -21,6 +21,7 @@ class Finding(NamedTuple):
         measure: What an update is decided by: the day nothing is left at P90 for a shortage, units of
             today for demand, units too many for excess.
         covered_until_day: The day on which deliveries end it by themselves; None where they do not.
+            Without a *kind* they come in time: nothing begins, and what has begun waits for them.
     """
 
     situation: Situation
@@ -49,12 +50,15 @@ def _shortage(product: Product, assessment: Assessment, policy: StockPolicy) -> 
     lead, margin = figures.lead_time_days, policy.resolve_margin_days
     enough = assessment.units + figures.inbound >= assessment.margin_point
     lasting = lasts is None or lasts >= lead + margin
-    covered = assessment.covered_day if policy.snooze_on_order and kind is not None else None
+    is_unmissed = kind is None and assessment.units <= 0
+    # Also where they come in time: what has begun is over when they are there.
+    is_snoozed = policy.snooze_on_order and not is_unmissed
+    covered = assessment.covered_day if is_snoozed else None
     return Finding(
         "shortage",
         kind,
         severity,
-        is_safe=kind is None and (assessment.units <= 0 or (enough and lasting)),
+        is_safe=is_unmissed or (kind is None and covered is None and enough and lasting),
         measure=assessment.stock_out_day,
         covered_until_day=covered,
     )

@@ -152,7 +152,13 @@ def message(
         severity=state.severity,
         revision=state.revision,
         figures=figures,
-        explanation=explain(state.kind, figures, is_over=not state.is_open, snoozed_until=until),
+        explanation=explain(
+            state.kind,
+            figures,
+            is_over=not state.is_open,
+            is_late=state.situation == "shortage" and assessment.is_late,
+            snoozed_until=until,
+        ),
         model=forecast.model,
         model_version=forecast.version,
         degraded=forecast.degraded,
@@ -207,6 +213,8 @@ def _after(current: AlertState, finding: Finding, policy: StockPolicy) -> AlertS
         kind = "low_stock" if current.situation == "shortage" else current.kind
     severity = current.severity if finding.kind is None else finding.severity
     until = finding.covered_until_day
+    if finding.kind is None and until is not None and until == current.snoozed_until_day:
+        return current
     if (
         kind != current.kind
         or _SEVERITIES[severity] > _SEVERITIES[current.severity]

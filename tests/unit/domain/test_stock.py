@@ -584,6 +584,37 @@ def test_snoozed_shortage_wakes_when_the_delivery_is_late() -> None:
     assert (woken.status, woken.snoozed_until) == ("updated", None)
 
 
+def test_shortage_is_not_over_before_the_delivery_that_ends_it_has_come() -> None:
+    """Also where it is due before the shelf is empty: if it is late, it is the same shortage."""
+    planner = Planner()
+    (first,) = planner.look(shelf(10))
+    promised = shelf(10, deliveries=[due(90, 1)])
+
+    (snoozed,) = planner.look(promised, hours=1)
+    quiet = planner.look(promised, hours=24)
+    (woken,) = planner.look(promised, hours=48)
+    (over,) = planner.look(shelf(100), hours=50)
+
+    told = (first, snoozed, woken, over)
+    assert [each.status for each in told] == ["opened", "snoozed", "updated", "resolved"]
+    assert snoozed.snoozed_until == "2017-06-02"
+    assert "time to order" not in snoozed.explanation
+    assert quiet == []
+    assert {each.alert_id for each in told} == {first.alert_id}
+
+
+def test_shortage_that_runs_dry_before_its_delivery_sleeps_on_when_that_is_due() -> None:
+    """On the day before and on the day itself the delivery counts as in time."""
+    planner = Planner()
+    promised = shelf(2, deliveries=[due(90, 3)])
+    (first,) = planner.look(promised)
+
+    quiet = [planner.look(promised, hours=24 * day) for day in (1, 2, 3)]
+
+    assert (first.kind, first.status) == ("stockout_risk", "snoozed")
+    assert quiet == [[], [], []]
+
+
 def test_delivery_that_is_not_enough_lets_nobody_sleep() -> None:
     (alert,) = Planner().look(shelf(0, deliveries=[due(10, 3)]))
 
@@ -695,6 +726,36 @@ def test_every_kind_says_what_led_to_it() -> None:
         "9 on hand, and none was sold for 60 days.",
     ]
     assert told[2].explanation.endswith("order 36 in packs of 12.")
+
+
+def test_shortage_that_a_delivery_ended_says_how_long_both_last() -> None:
+    """10 units alone last 5 days; an order without a date takes a lead time and is no shortage."""
+    planner = Planner()
+    planner.short(10)
+
+    (over,) = planner.look(shelf(16, inbound=90), hours=1)
+
+    assert over.status == "resolved"
+    assert over.explanation == (
+        "16 on hand and 90 on the way, about 2.0 wanted a day: together they last until 2017-07-24 "
+        "even if sales run high."
+    )
+
+
+def test_delivery_that_did_not_come_is_said_to_be_late() -> None:
+    promised = shelf(0, deliveries=[due(90, 3)])
+
+    in_time, late = (Planner().look(promised, hours=24 * day)[0] for day in (3, 4))
+
+    assert "late" not in in_time.explanation
+    assert late.explanation.endswith("The delivery that was due 2017-06-04 is late.")
+
+
+def test_spike_that_took_everything_says_so() -> None:
+    assert opened(selling([2] * 28, 30, units=0))["demand"].explanation == (
+        "30 ordered today, 2.0 on an ordinary day, 15 times as many: nothing left to sell "
+        "(0 on hand)."
+    )
 
 
 def test_alert_says_whose_forecast_it_rests_on() -> None:
