@@ -106,7 +106,7 @@ class Settings(BaseSettings):
         30, ge=1, le=600, description="until an open transaction is aborted; exactly once"
     )
     producer_batch_bytes: int = Field(
-        512 * KIB, ge=256 * KIB, description="largest produced batch, and so the largest record"
+        512 * KIB, ge=512 * KIB, description="largest produced batch, and so the largest record"
     )
     delivery_timeout_s: float = Field(
         60, gt=0, le=600, description="until an unconfirmed batch stops the worker"

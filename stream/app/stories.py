@@ -151,7 +151,7 @@ class Stories:
 
     @cached_property
     def held_back(self) -> HeldBack:
-        return HeldBack(self._clock, self._look_after)
+        return HeldBack(self._clock, self._look_after, per_tick=self._settings.stock_in_flight_rows)
 
     def _look_after(self, states: States[Product], keys: list[bytes]) -> None:
         """Not the pipeline's own method: it holds the alerts, which hold what is held back."""
@@ -227,7 +227,8 @@ class Stories:
             OutRecord(STOCK_ALERTS.name, partition, alert_key(product_id, situation), None)
             for situation in get_args(Situation)
         ]
-        return [OutRecord(PRODUCT_STATE.name, partition, key, None), *alerts]
+        former = OutRecord(STOCK_ALERTS.name, partition, key, None)
+        return [OutRecord(PRODUCT_STATE.name, partition, key, None), former, *alerts]
 
 
 def _wall_ms() -> int:

@@ -8,7 +8,6 @@ plus review interval). An order is up to that level and the demand until the nex
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from math import ceil
 from typing import NamedTuple
 
@@ -16,28 +15,27 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from stream.domain import outlook
 from stream.domain import positions as at
 from stream.domain.calendar import UTC_DAYS, Calendar, date_of
 from stream.domain.changes import after, total
 from stream.domain.demand import Window, last_sale_day, sold
 from stream.domain.outputs import LocationFigures, StockFigures
-from stream.domain.positions import UNDATED, Due
+from stream.domain.positions import UNDATED
 from stream.domain.products import (
     Product,
     deliveries,
     demand_window,
-    droughts_until,
-    last_counted_ms,
     on_hand,
+    on_the_way,
     reserved,
+    sold_out_days,
 )
 from stream.domain.quantiles import at_level
-from stream.model_specs import HISTORY_DAYS, HORIZON_DAYS, QUANTILES
+from stream.model_specs import HISTORY_DAYS, QUANTILES
 
 _MEDIAN = QUANTILES.index(0.5)
 _HIGH = QUANTILES.index(0.9)
-#: Room for rounding in sums of float32.
-_EPSILON = 1e-4
 #: Days before today that say what is usual.
 _USUAL_DAYS = 28
 
@@ -56,7 +54,7 @@ class StockPolicy(Struct, frozen=True, kw_only=True):
         snooze_on_order: Whether a shortage that dated deliveries will end is left alone until then.
         overstock_days: What lasts longer than this at the expected demand is too much.
         dead_days: A product that could be sold and was not for so long is dead.
-        known_days: Days that a product must be known before it can be too much.
+        known_days: Days of which the demand must be known before there can be too much.
         spike_ratio: Units of today over those of an ordinary day that are a spike.
         spike_min_units: Fewer units of today are none.
         back_in_stock_days: For how long it is said that a product is back.
@@ -89,9 +87,11 @@ class Assessment(NamedTuple):
 
     Attributes:
         units: What can be sold now.
+        position: The same with what is on the way, but for what is later than a new order would be.
         is_wanted: Whether anybody would miss it: sold within the history read, or forecast to.
         lasts_days: Days until nothing is left at P90 with deliveries when they are due; None for more
             than a year.
+        lasts_days_p50: The same at P50.
         stock_out_day: The day on which that is, since the Unix epoch; today where nothing is left.
         margin_point: The reorder point with the margin of the policy on top.
         is_late: Whether the next delivery was due before today.
@@ -100,14 +100,16 @@ class Assessment(NamedTuple):
         surplus: Units that can be sold or are on the way, beyond the days that are too many.
         slack: The same beyond four fifths of these days: what must be gone until it is over.
         spike_point: Units of today from which they are a spike; None where too little is known.
-        units_yesterday: Units ordered the day before.
-        known_days: Days since anything was first heard of it.
+        has_spiked_before: Whether the day before was one.
+        known_days: Days of the history read of which the demand is known.
     """
 
     figures: StockFigures
     units: int
+    position: int
     is_wanted: bool
     lasts_days: float | None
+    lasts_days_p50: float | None
     stock_out_day: int | None
     margin_point: int
     is_late: bool
@@ -115,7 +117,7 @@ class Assessment(NamedTuple):
     surplus: int
     slack: int
     spike_point: float | None
-    units_yesterday: int
+    has_spiked_before: bool
     known_days: int
 
 
@@ -136,125 +138,90 @@ def assess(
     protection, due = lead + policy.review_days, deliveries(product)
     there, set_aside = on_hand(product), reserved(product)
     units = there - set_aside
-    inbound = sum(each for _, each in due)
-    arrivals = _arrivals(due, today, ceil(lead), calendar)
-    service, mean = at_level(cumulative, policy.service_level), cumulative.mean(axis=1)
-    median, high = cumulative[:, _MEDIAN], cumulative[:, _HIGH]
-    supply = units + np.cumsum(arrivals)
-    reorder_point = ceil(_wanted(service, protection) - _EPSILON)
-    expected = _wanted(mean, protection)
-    daily = expected / protection if protection > 0 else float(mean[0])
-    lasts, since = _cover(high, supply), _days_since_sale(product, today)
+    expected_by_day = cumulative.mean(axis=1)
+    mean = outlook.course(expected_by_day, expected_by_day)
+    median, high, service = (
+        outlook.course(by_day, expected_by_day)
+        for by_day in (
+            cumulative[:, _MEDIAN],
+            cumulative[:, _HIGH],
+            at_level(cumulative, policy.service_level),
+        )
+    )
+    now = np.full(outlook.N_AHEAD + 1, float(units))
+    supply = outlook.supply(units, due, today=today, lead_days=lead, calendar=calendar)
+    lasts = outlook.lasts_days(high, supply)
+    lasts_median = outlook.lasts_days(median, supply)
+    daily = round(_a_day(mean, protection), 3)
+    expected = daily * protection
+    reorder_point = _whole(outlook.wanted(service, protection))
+    order_up_to = reorder_point + outlook.wanted(mean, protection + policy.order_days)
+    coming = sum(n for at_ms, n in due if not _is_lost(at_ms, lead, today, calendar))
+    to_order = _whole(order_up_to - outlook.wanted(mean, protection)) - units - coming
+    enough = _whole(outlook.wanted(mean, policy.overstock_days))
     window = demand_window(product, today, calendar)
-    usual, spike_point = _usual(window, policy)
+    usual, spike_point = _usual(window[-1 - _USUAL_DAYS : -1], policy)
+    _, spike_point_before = _usual(window[-2 - _USUAL_DAYS : -2], policy)
     units_before, units_today = sold(product.demand, today - 1, 2).astype(int).tolist()
-    order_up_to = reorder_point + _wanted(mean, protection + policy.order_days) - expected
-    wanted = ceil(order_up_to - _EPSILON) - units - inbound
     next_due = min([at_ms for at_ms, _ in due if at_ms != UNDATED], default=None)
-    a_day = float(mean[-1]) / HORIZON_DAYS
     figures = StockFigures(
         on_hand=there,
         reserved=set_aside,
-        inbound=inbound,
+        inbound=sum(n for _, n in due),
         next_delivery_date=None if next_due is None else date_of(calendar.day_of(next_due)),
-        daily_demand=round(daily, 3),
+        daily_demand=daily,
         lead_time_days=lead,
         review_days=policy.review_days,
-        days_of_cover_p50=_cover(median, np.full(HORIZON_DAYS, units)),
-        days_of_cover_p90=_cover(high, np.full(HORIZON_DAYS, units)),
-        stock_out_date_p50=_date(_day_of(_cover(median, supply), today)),
+        days_of_cover_p50=outlook.lasts_days(median, now),
+        days_of_cover_p90=outlook.lasts_days(high, now),
+        stock_out_date_p50=_date(_day_of(lasts_median, today)),
         stock_out_date_p90=_date(_day_of(lasts, today)),
         service_level=policy.service_level,
         reorder_point=reorder_point,
-        safety_stock=max(0, reorder_point - round(expected)),
-        suggested_quantity=_in_packs(wanted, product) if units + inbound <= reorder_point else 0,
+        safety_stock=reorder_point - _whole(expected),
+        suggested_quantity=_in_packs(to_order, product) if units + coming <= reorder_point else 0,
         pack_size=product.pack_size,
         minimum_order=product.minimum_order,
-        excess_units=max(0, units + inbound - ceil(a_day * policy.overstock_days)),
+        excess_units=max(0, units + coming - enough),
         units_today=units_today,
         usual_daily=round(usual, 3),
-        days_since_sale=since,
+        days_since_sale=_days_since_sale(product, today, calendar),
         revenue_at_risk_per_day=None if product.price is None else round(daily * product.price, 2),
         locations=_locations(product),
     )
     return Assessment(
         figures,
         units,
+        position=units + coming,
         is_wanted=_is_wanted(product, cumulative, today),
         lasts_days=lasts,
+        lasts_days_p50=lasts_median,
         stock_out_day=_day_of(lasts, today),
-        margin_point=ceil(_wanted(service, protection + policy.resolve_margin_days) - _EPSILON),
+        margin_point=_whole(outlook.wanted(service, protection + policy.resolve_margin_days)),
         is_late=next_due is not None and calendar.day_of(next_due) < today,
-        covered_day=_covered_day(
-            units,
-            [(calendar.day_of(at_ms), n) for at_ms, n in due if at_ms != UNDATED],
-            reorder_point=reorder_point,
-            today=today,
+        covered_day=outlook.covered_day(
+            units, due, more_than=reorder_point, today=today, calendar=calendar
         ),
-        surplus=units + inbound - ceil(a_day * policy.overstock_days),
-        slack=units + inbound - ceil(0.8 * a_day * policy.overstock_days),
+        surplus=units + coming - enough,
+        slack=units + coming - _whole(0.8 * outlook.wanted(mean, policy.overstock_days)),
         spike_point=spike_point,
-        units_yesterday=units_before,
-        known_days=0 if product.known_since_day is None else today - product.known_since_day,
+        has_spiked_before=spike_point_before is not None and units_before >= spike_point_before,
+        known_days=int((window >= 0).sum()),
     )
 
 
-def _arrivals(due: list[Due], today: int, lead_days: int, calendar: Calendar) -> NDArray[np.int64]:
-    """Return ``int64[HORIZON_DAYS]``: units that arrive on each day ahead.
-
-    A delivery without a date takes a lead time from now; one that is late is not counted on.
-    """
-    arrivals = np.zeros(HORIZON_DAYS, dtype=np.int64)
-    for due_ms, units in due:
-        ahead = lead_days if due_ms == UNDATED else calendar.day_of(due_ms) - today
-        if 0 <= ahead <= HORIZON_DAYS:
-            arrivals[max(0, ahead - 1)] += units
-    return arrivals
+def _a_day(mean: outlook.Course, days: float) -> float:
+    return outlook.wanted(mean, days) / days if days > 0 else float(mean[1])
 
 
-def _wanted(by_day: NDArray[np.float32], days: float) -> float:
-    """Return units wanted over *days*, between the days and beyond the horizon in proportion."""
-    if days >= HORIZON_DAYS:
-        return float(by_day[-1]) * days / HORIZON_DAYS
-    whole = int(days)
-    before = float(by_day[whole - 1]) if whole else 0.0
-    return before + (days - whole) * (float(by_day[whole]) - before)
+def _whole(units: float) -> int:
+    """Round up, with room for rounding in sums of float32."""
+    return ceil(units - outlook.EPSILON)
 
 
-def _cover(by_day: NDArray[np.float32], supply: NDArray[np.int64]) -> float | None:
-    """Return after how many days nothing is left, within a day in proportion.
-
-    *supply* is what can be sold until the end of each day ahead. Beyond the horizon demand goes on
-    at its average, up to a year; None is longer.
-    """
-    if supply[0] <= 0:
-        return 0.0
-    empty = np.flatnonzero(by_day >= supply - _EPSILON)
-    if empty.size == 0:
-        return _cover_beyond(float(by_day[-1]), float(supply[-1]))
-    day = int(empty[0])
-    before = float(by_day[day - 1]) if day else 0.0
-    wanted = max(float(by_day[day]) - before, _EPSILON)
-    return round(day + max(0.0, min(1.0, (float(supply[day]) - before) / wanted)), 2)
-
-
-def _cover_beyond(over_horizon: float, units: float) -> float | None:
-    if over_horizon <= 0:
-        return None
-    days = HORIZON_DAYS * units / over_horizon
-    return round(days, 2) if days <= 365 else None
-
-
-def _covered_day(
-    units: int, dated: Iterable[tuple[int, int]], *, reorder_point: int, today: int
-) -> int | None:
-    """Return the day on which deliveries that are not late bring *units* above the reorder point."""
-    for day, arriving in dated:
-        if day >= today and units <= reorder_point:
-            units += arriving
-            if units > reorder_point:
-                return day
-    return None
+def _is_lost(due_ms: int, lead_days: float, today: int, calendar: Calendar) -> bool:
+    """Whether a delivery is later than a new one would take: it is ordered again."""
+    return due_ms != UNDATED and today - calendar.day_of(due_ms) > max(1.0, lead_days)
 
 
 def _in_packs(units: int, product: Product) -> int:
@@ -271,9 +238,8 @@ def _is_wanted(product: Product, cumulative: NDArray[np.float32], today: int) ->
     return was_sold or float(cumulative[-1, -1]) >= 1
 
 
-def _usual(window: Window, policy: StockPolicy) -> tuple[float, float | None]:
-    """Return units of an ordinary day of late, and from how many on today is a spike."""
-    late = window[-1 - _USUAL_DAYS : -1]
+def _usual(late: Window, policy: StockPolicy) -> tuple[float, float | None]:
+    """Return units of an ordinary day among *late* ones, and from how many on the next is a spike."""
     known = late[late >= 0]
     if not known.size:
         return 0.0, None
@@ -284,27 +250,31 @@ def _usual(window: Window, policy: StockPolicy) -> tuple[float, float | None]:
     return usual, max(beyond, float(policy.spike_min_units))
 
 
-def _days_since_sale(product: Product, today: int) -> int | None:
-    """Return days since it was sold, or became known, or could not be sold; None if unknown."""
+def _days_since_sale(product: Product, today: int, calendar: Calendar) -> int | None:
+    """Return days on which it could be sold and was not, since it last was or became known."""
     days = [product.known_since_day, last_sale_day(product.demand)]
-    days += [end for _, end in droughts_until(product, today)]
+    days += sold_out_days(product, today)[-1:]
     known = [day for day in days if day is not None]
-    return max(0, today - max(known)) if known else None
+    if not known:
+        return None
+    n_days = min(outlook.N_AHEAD, max(0, today - max(known)))
+    return int(calendar.opening(today - n_days + 1, n_days).sum())
 
 
 def _locations(product: Product) -> tuple[LocationFigures, ...]:
     """Return the position at each location; nothing where events name none."""
     if all(not each.location for each in product.positions):
         return ()
-    counted_ms, found = last_counted_ms(product), list[LocationFigures]()
+    coming = on_the_way(product)
+    holding, counted_ms = at.in_force(product.positions, at.level_of)
+    found = list[LocationFigures]()
     for each in product.positions:
-        counted = each.level is not None
+        name, counted = each.location, each.location in holding
         units = at.on_hand(each) if counted else total(after(each.changes, counted_ms))
-        inbound = sum(units for _, units in at.due(each)[0])
+        inbound = sum(expected.units for expected in coming if expected.location == name)
         if counted or units or inbound:
-            found.append(
-                LocationFigures(each.location, units, at.reserved(each), inbound, counted=counted)
-            )
+            set_aside = at.reserved(each) if counted else 0
+            found.append(LocationFigures(name, units, set_aside, inbound, counted=counted))
     return tuple(found)
 
 

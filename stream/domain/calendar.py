@@ -38,6 +38,8 @@ class Calendar:
         self._closed_days = frozenset(closed_days)
         # A quarter of an hour after the other, so that an event costs a look into a table.
         self._day_of_quarter = lru_cache(maxsize=16_384)(self._found_day)
+        self.opening = lru_cache(maxsize=1024)(self._opening)
+        """Return ``bool[n_days]``: whether the store sells on a day, the day after, and so on."""
 
     def day_of(self, at_ms: int) -> int:
         """Return the day of *at_ms*: days since the Unix epoch, where the store is."""
@@ -49,11 +51,11 @@ class Calendar:
         """Whether the store sells on *day*."""
         return day not in self._closed_days and weekday_of(day) not in self._closed_weekdays
 
-    def opening(self, first: int, n_days: int) -> NDArray[np.bool_]:
-        """Return ``bool[n_days]``: whether the store sells on *first*, the day after, and so on."""
-        if not self._closed_days and not self._closed_weekdays:
-            return np.ones(n_days, dtype=bool)
-        return np.array([self.is_open(day) for day in range(first, first + n_days)], dtype=bool)
+    def _opening(self, first: int, n_days: int) -> NDArray[np.bool_]:
+        days = range(first, first + n_days)
+        found = np.array([self.is_open(day) for day in days], dtype=bool)
+        found.setflags(write=False)
+        return found
 
     def _found_day(self, quarter: int) -> int:
         try:

@@ -24,8 +24,6 @@ _ALWAYS_OPEN = np.ones(HORIZON_DAYS, dtype=bool)
 
 #: A day since the Unix epoch and its net units: ordered less cancelled, so it may be negative.
 DayUnits = tuple[int, int]
-#: The first day and the last, both included.
-Span = tuple[int, int]
 #: Units a day, the last one today.
 Window = NDArray[np.float32]
 
@@ -66,13 +64,13 @@ def window(
     known_since_day: int | None,
     today: int,
     *,
-    sold_out: Sequence[Span] = (),
+    sold_out: Sequence[int] = (),
     calendar: Calendar = UTC_DAYS,
 ) -> Window:
     """Return ``float32[HISTORY_DAYS]``: units wanted a day, *today* last, -1 where unknown.
 
     Unknown are the days before *known_since_day*; those on which the store was closed, unless it
-    sold; and those of the spans *sold_out*, and today, where they sold less than an ordinary day.
+    sold; and those *sold_out*, and today, where they sold less than an ordinary day.
     """
     first = today - HISTORY_DAYS + 1
     units = sold(demand, first, HISTORY_DAYS)
@@ -81,8 +79,9 @@ def window(
     known[: min(HISTORY_DAYS, max(0, since - first))] = False
     censored = np.zeros(HISTORY_DAYS, dtype=bool)
     censored[-1] = True
-    for begin, end in sold_out:
-        censored[max(0, begin - first) : max(0, end - first + 1)] = True
+    for day in sold_out:
+        if first <= day <= today:
+            censored[day - first] = True
     return mask_censored(units, known, censored)
 
 
@@ -90,10 +89,11 @@ def mask_censored(units: Window, known: NDArray[np.bool_], censored: NDArray[np.
     """Return *units* with -1 where they are unknown.
 
     A *censored* day is known where it sold at least the mean of the days that are not: it says that
-    as many were wanted, at least. Less may mean anything.
+    as many were wanted, at least. Less may mean anything. Where there is no other day, all that sold
+    are known: what sells out every day is wanted.
     """
     ordinary = known & ~censored
-    mean = float(units[ordinary].mean()) if ordinary.any() else np.inf
+    mean = float(units[ordinary].mean()) if ordinary.any() else 0.0
     kept = known & (~censored | ((units >= mean) & (units > 0)))
     return np.where(kept, units, np.float32(UNKNOWN))
 

@@ -217,12 +217,13 @@ class StockLevelSet(StockEvent, frozen=True, tag="stock_level_set", kw_only=True
     """A count: the truth as of ``as_of_ms`` (when absent, as of ``occurred_at_ms``).
 
     ``inbound`` is all that was on the way then, and ``deliveries`` those of it that have a date;
-    where they come to more, they count.
+    where they come to more, they count. What is absent is as it was: a count of the shelf alone says
+    nothing of what is set aside or on the way.
     """
 
     on_hand: Units
-    reserved: Units = 0
-    inbound: Units = 0
+    reserved: Units | None = None
+    inbound: Units | None = None
     deliveries: Annotated[tuple[Delivery, ...], Meta(max_length=MAX_DELIVERIES)] = ()
     as_of_ms: TimeMs | None = None
 

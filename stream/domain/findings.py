@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from math import ceil
 from typing import NamedTuple
 
-from stream.domain import positions as at
 from stream.domain.assessment import Assessment, StockPolicy
 from stream.domain.outputs import AlertKind, Severity, Situation
 from stream.domain.products import AlertState, Product, alert_of, is_counted
@@ -37,23 +37,24 @@ def findings(
 ) -> tuple[Finding, ...]:
     """Return what *product* comes to in each situation, in the order in which it is told."""
     return (
-        _shortage(product, assessment, policy),
+        _shortage(product, assessment, today, policy),
         _return(product, assessment, today, policy),
         _demand(product, assessment),
         _excess(product, assessment, policy),
     )
 
 
-def _shortage(product: Product, assessment: Assessment, policy: StockPolicy) -> Finding:
+def _shortage(product: Product, assessment: Assessment, today: int, policy: StockPolicy) -> Finding:
     kind, severity = _short(product, assessment)
     figures, lasts = assessment.figures, assessment.lasts_days
     lead, margin = figures.lead_time_days, policy.resolve_margin_days
-    enough = assessment.units + figures.inbound >= assessment.margin_point
+    enough = assessment.position >= assessment.margin_point
     lasting = lasts is None or lasts >= lead + margin
     is_unmissed = kind is None and assessment.units <= 0
     # Also where they come in time: what has begun is over when they are there.
-    is_snoozed = policy.snooze_on_order and not is_unmissed
-    covered = assessment.covered_day if is_snoozed else None
+    covered = assessment.covered_day if policy.snooze_on_order and not is_unmissed else None
+    if covered is not None and covered > today + ceil(lead + policy.review_days):
+        covered = None  # what is ordered now is there sooner
     return Finding(
         "shortage",
         kind,
@@ -68,7 +69,7 @@ def _short(product: Product, assessment: Assessment) -> tuple[AlertKind | None, 
     if not is_counted(product):
         return _NOTHING
     is_empty = assessment.units <= 0
-    return _gone(assessment) if is_empty else _running_out(product, assessment)
+    return _gone(assessment) if is_empty else _running_out(assessment)
 
 
 def _gone(assessment: Assessment) -> tuple[AlertKind | None, Severity]:
@@ -77,15 +78,14 @@ def _gone(assessment: Assessment) -> tuple[AlertKind | None, Severity]:
     return ("out_of_stock", "critical") if assessment.is_wanted else _NOTHING
 
 
-def _running_out(product: Product, assessment: Assessment) -> tuple[AlertKind | None, Severity]:
-    figures, lasts = assessment.figures, assessment.lasts_days
-    if any(at.on_hand(each) < 0 for each in product.positions if each.level is not None):
+def _running_out(assessment: Assessment) -> tuple[AlertKind | None, Severity]:
+    lead, lasts = assessment.figures.lead_time_days, assessment.lasts_days
+    if any(each.counted and each.on_hand < each.reserved for each in assessment.figures.locations):
         return "oversold", "high"
-    lead = figures.lead_time_days
     if lasts is not None and lasts < lead:
-        cover = figures.days_of_cover_p50
-        return "stockout_risk", "high" if cover is not None and cover < lead else "warning"
-    if assessment.units + figures.inbound <= figures.reorder_point:
+        likely = assessment.lasts_days_p50
+        return "stockout_risk", "high" if likely is not None and likely < lead else "warning"
+    if assessment.position <= assessment.figures.reorder_point:
         return "low_stock", "warning"
     return _NOTHING
 
@@ -98,16 +98,18 @@ def _return(product: Product, assessment: Assessment, today: int, policy: StockP
     if state is not None and state.is_open:
         is_new = state.measure is None or today < state.measure + policy.back_in_stock_days
         return Finding("return", "back_in_stock" if is_new else None, measure=state.measure)
-    if was_gone(alert_of(product, "shortage")):
-        return Finding("return", "back_in_stock", measure=today)
-    return Finding("return")
+    shortage = alert_of(product, "shortage")
+    if shortage is None or not was_gone(shortage):
+        return Finding("return")
+    # Once for each time that it was said to be gone.
+    is_said = state is not None and state.opened_at_ms >= shortage.told_at_ms
+    return Finding("return") if is_said else Finding("return", "back_in_stock", measure=today)
 
 
-def was_gone(shortage: AlertState | None) -> bool:
+def was_gone(shortage: AlertState) -> bool:
     """Whether the last that was said is that nothing of it can be sold."""
-    if shortage is None or not shortage.is_open:
-        return False
-    return shortage.kind in ("out_of_stock", "oversold") and shortage.severity == "critical"
+    is_empty = shortage.kind in ("out_of_stock", "oversold") and shortage.severity == "critical"
+    return shortage.is_open and is_empty
 
 
 def _demand(product: Product, assessment: Assessment) -> Finding:
@@ -119,15 +121,14 @@ def _demand(product: Product, assessment: Assessment) -> Finding:
         is_short = is_counted(product) and cover is not None and cover < lead
         severity: Severity = "high" if is_short else "warning"
         return Finding("demand", "demand_spike", severity, False, figures.units_today)
-    is_over = 2 * figures.units_today < point and assessment.units_yesterday < point
+    is_over = 2 * figures.units_today < point and not assessment.has_spiked_before
     return Finding("demand", is_safe=is_over)
 
 
 def _excess(product: Product, assessment: Assessment, policy: StockPolicy) -> Finding:
-    figures, known_since = assessment.figures, product.known_since_day
-    if not is_counted(product) or known_since is None or assessment.units <= 0:
+    if not is_counted(product) or assessment.units <= 0:
         return Finding("excess")
-    since = figures.days_since_sale
+    since = assessment.figures.days_since_sale
     if since is not None and since >= policy.dead_days:
         return Finding("excess", "dead_stock", "warning", False, assessment.units)
     is_over = assessment.slack <= 0

@@ -123,7 +123,8 @@ class StockFigures(Struct, frozen=True, kw_only=True):
             in when they are due.
         stock_out_date_p90: The same at the demand that one case in ten exceeds.
         service_level: Share of cases in which the reorder point covers lead time and review.
-        safety_stock: Units beyond the expected demand that keep the service level.
+        safety_stock: Units beyond the expected demand, rounded up, that keep the service level; below 0
+            for a level at which less than that is held.
         suggested_quantity: Units to order now, inbound ones already taken off.
         pack_size: Units of a pack; null where none is known.
         minimum_order: Units that a supplier delivers at least; null where none is known.
@@ -149,7 +150,7 @@ class StockFigures(Struct, frozen=True, kw_only=True):
     stock_out_date_p90: Date | None
     service_level: Amount
     reorder_point: Count
-    safety_stock: Count
+    safety_stock: int
     suggested_quantity: Count
     pack_size: Count | None
     minimum_order: Count | None

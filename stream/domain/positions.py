@@ -1,12 +1,13 @@
 """A product's position at one location: what is there, set aside, and on the way.
 
-A count says what all of it was at a time; what happened after that time is kept beside it, so that
-a count may be heard of late.
+Each of the three was told as of a time, by a count, and what happened after that time is kept beside it,
+so that a count may be heard of late. A count that says nothing of one of them leaves it as it was.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -18,15 +19,22 @@ UNDATED = 0
 Due = tuple[int, int]
 
 
-class Level(Struct, frozen=True, array_like=True, order=True, gc=False):
-    """A count of the shelf. The fields before ``on_hand`` say which of two counts is the later."""
+class Count(Struct, frozen=True, array_like=True, order=True, gc=False):
+    """Units as of a time. The fields before them say which of two counts is the later."""
 
     as_of_ms: int
     partition: int
     offset: int
-    on_hand: int
-    reserved: int = 0
-    inbound: int = 0
+    units: int
+
+
+class Incoming(Struct, frozen=True, array_like=True, order=True, gc=False):
+    """Units on the way as of a time, and those of them that have a date."""
+
+    as_of_ms: int
+    partition: int
+    offset: int
+    units: int
     deliveries: tuple[Due, ...] = ()
 
 
@@ -43,67 +51,136 @@ class Position(Struct, frozen=True, array_like=True):
 
     Attributes:
         location: Empty where events name none.
-        level: The latest count, None until there is one: then nothing is known of the shelf.
+        level: The latest count of what is there; None until there is one: nothing is known of it.
         changes: Units sold, received or corrected after that count, in time order.
-        received: Of these, what was received: it is no longer on the way.
+        held: The latest count of what is set aside.
         set_aside: Units set aside after that count, or released.
-        ordered: Ordered from suppliers after that count, in time order.
+        incoming: What was last said to be on the way.
+        ordered: Ordered from suppliers after that, in time order.
+        received: Units received after that.
     """
 
     location: str = ""
-    level: Level | None = None
+    level: Count | None = None
     changes: Changes = ()
-    received: Changes = ()
+    held: Count | None = None
     set_aside: Changes = ()
+    incoming: Incoming | None = None
     ordered: tuple[Order, ...] = ()
+    received: Changes = ()
+
+
+class Expected(NamedTuple):
+    """What is on the way to a location, and since when: what arrived before is not it."""
+
+    location: str
+    at_ms: int
+    due_ms: int
+    units: int
+
+
+class Receipt(NamedTuple):
+    """What arrived at a location, and when."""
+
+    at_ms: int
+    location: str
+    units: int
+
+
+Register = Callable[[Position], Count | Incoming | None]
+
+
+def level_of(position: Position) -> Count | None:
+    """Return the latest count of what is there."""
+    return position.level
+
+
+def held_of(position: Position) -> Count | None:
+    """Return the latest count of what is set aside."""
+    return position.held
+
+
+def incoming_of(position: Position) -> Incoming | None:
+    """Return what was last said to be on the way."""
+    return position.incoming
+
+
+def in_force(positions: Sequence[Position], register: Register) -> tuple[frozenset[str], int]:
+    """Return the locations of which a count holds, and as of when the last one was made; -1: none.
+
+    A store counts its locations by their names, or all in one, without: whichever it did last holds.
+    """
+    counted = [(count, each.location) for each in positions if (count := register(each))]
+    if not counted:
+        return frozenset(), -1
+    last, location = max(counted, key=lambda each: (each[0].as_of_ms, each[0].offset))
+    if location:
+        return frozenset(each for _, each in counted if each), last.as_of_ms
+    return frozenset([location]), last.as_of_ms
 
 
 def on_hand(position: Position) -> int:
     """Return units on the shelf: the last count and every change since. Negative is oversold."""
-    counted = position.level.on_hand if position.level is not None else 0
+    counted = position.level.units if position.level is not None else 0
     return counted + total(position.changes)
 
 
 def reserved(position: Position) -> int:
     """Return units set aside, at the last count and since."""
-    counted = position.level.reserved if position.level is not None else 0
+    counted = position.held.units if position.held is not None else 0
     return max(0, counted + total(position.set_aside))
 
 
-def due(position: Position) -> tuple[list[Due], int]:
-    """Return what is on the way, the earliest first and undated last, and the units received beyond.
+def expected(position: Position, since_ms: int, *, counted: bool) -> list[Expected]:
+    """Return what is on the way there: as last said, where that holds, and ordered after *since_ms*."""
+    ordered = [
+        Expected(position.location, order.at_ms, order.due_ms, order.units)
+        for order in position.ordered
+        if order.at_ms > since_ms
+    ]
+    incoming = position.incoming
+    if incoming is None or not counted:
+        return ordered
+    undated = incoming.units - sum(units for _, units in incoming.deliveries)
+    dues = [*incoming.deliveries, *([(UNDATED, undated)] if undated > 0 else [])]
+    said = [Expected(position.location, incoming.as_of_ms, *due) for due in dues]
+    return [*said, *ordered]
 
-    What was received since the count is taken off what was expected first.
+
+def left(on_the_way: Iterable[Expected], receipts: Iterable[Receipt]) -> list[Expected]:
+    """Return what of *on_the_way* has not arrived, the earliest due first and undated last.
+
+    Each receipt is of what was ordered before it: for its own location first, and of that what was due
+    first. What is received beyond is no delivery of anything.
     """
-    return without_received(_expected(position), total(position.received))
+    waiting = sorted(on_the_way, key=lambda each: (each.due_ms == UNDATED, each.due_ms, each.at_ms))
+    for receipt in sorted(receipts):
+        waiting = _without(waiting, receipt)
+    return waiting
 
 
-def without_received(expected: Iterable[Due], n_received: int) -> tuple[list[Due], int]:
-    """Return *expected*, in the order it is due, less *n_received* units; and how many are left over."""
-    left = list[Due]()
-    for due_ms, units in sorted(expected, key=_dated_first):
-        arrived = min(units, n_received)
-        n_received -= arrived
-        if units > arrived:
-            left.append((due_ms, units - arrived))
-    return left, n_received
+def _without(waiting: list[Expected], receipt: Receipt) -> list[Expected]:
+    rest = list(waiting)
+    n_left = receipt.units
+    for place in sorted(range(len(rest)), key=lambda n: rest[n].location != receipt.location):
+        each = rest[place]
+        if n_left and each.at_ms <= receipt.at_ms:
+            arrived = min(n_left, each.units)
+            n_left -= arrived
+            rest[place] = each._replace(units=each.units - arrived)
+    return [each for each in rest if each.units]
 
 
 def latest_ms(position: Position) -> int:
     """Return when something was last heard to have happened there."""
-    counted_ms = position.level.as_of_ms if position.level is not None else 0
-    ends = [changes[-1][0] for changes in (position.changes, position.set_aside) if changes]
+    counts = (position.level, position.held, position.incoming)
+    ends = [count.as_of_ms for count in counts if count is not None]
+    changed = (position.changes, position.set_aside, position.received)
+    ends += [changes[-1][0] for changes in changed if changes]
     ends += [order.at_ms for order in position.ordered[-1:]]
-    return max([counted_ms, *ends])
+    return max(ends, default=0)
 
 
-def _expected(position: Position) -> list[Due]:
-    level, ordered = position.level, [(order.due_ms, order.units) for order in position.ordered]
-    if level is None:
-        return ordered
-    undated = level.inbound - sum(units for _, units in level.deliveries)
-    return [*level.deliveries, *([(UNDATED, undated)] if undated > 0 else []), *ordered]
-
-
-def _dated_first(delivery: Due) -> tuple[bool, int]:
-    return delivery[0] == UNDATED, delivery[0]
+def is_counted(position: Position) -> bool:
+    """Whether anything of it was ever counted."""
+    return any(each is not None for each in (position.level, position.held, position.incoming))

@@ -19,6 +19,8 @@ from stream.domain.products import OriginMark, Product
 
 #: Epochs of the orders topic remembered for each of its partitions.
 MAX_EPOCHS = 2
+#: The beginning of 2000. An event from before it has no clock: it says nothing of how old a product is.
+_FIRST_PLAUSIBLE_MS = 946_684_800_000
 #: Products that a product remembers being bought with.
 MAX_BOUGHT_WITH = 20
 
@@ -106,12 +108,12 @@ def _demand(
 
 
 def _seen(product: Product, at_ms: int, calendar: Calendar) -> Product:
-    day, known = calendar.day_of(at_ms), product.known_since_day
-    return replace(
-        product,
-        updated_at_ms=max(product.updated_at_ms, at_ms),
-        known_since_day=day if known is None else min(known, day),
-    )
+    known = product.known_since_day
+    if at_ms >= _FIRST_PLAUSIBLE_MS:
+        day = calendar.day_of(at_ms)
+        known = day if known is None else min(known, day)
+    updated_at_ms = max(product.updated_at_ms, at_ms)
+    return replace(product, updated_at_ms=updated_at_ms, known_since_day=known)
 
 
 def _told_at(at_ms: int, rank: int) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -11,15 +13,13 @@ from stream.domain.applied import Applied
 from stream.domain.calendar import UTC_DAYS, Calendar
 from stream.domain.changes import after, total
 from stream.domain.copurchase import Counts
-from stream.domain.demand import DayUnits, Span, Window
+from stream.domain.demand import DayUnits, Window
 from stream.domain.outputs import AlertKind, ProductState, Severity, Situation
-from stream.domain.positions import Due, Position
+from stream.domain.positions import Due, Expected, Position, Receipt
 from stream.model_specs import HISTORY_DAYS
 
 #: Of products bought with this one, how many every worker is told.
 SHARED_BOUGHT_WITH = 10
-#: Spans of days without anything to sell that are remembered.
-MAX_DROUGHTS = 16
 
 
 class OriginMark(Struct, frozen=True, array_like=True, order=True, gc=False):
@@ -76,7 +76,8 @@ class Product(Struct, frozen=True, array_like=True):
         applied: How far the stock levels topic was folded.
         updated_at_ms: Time of the latest event folded in.
         alerts: What was last said of each situation that there ever was.
-        droughts: Days on which nothing of it could be sold, those that are over, oldest first.
+        sold_out: Days on which nothing of it could be sold, oldest first, without those of a drought
+            that lasts.
         drought_since_day: Since when nothing of it can be sold; None while something can.
     """
 
@@ -99,13 +100,13 @@ class Product(Struct, frozen=True, array_like=True):
     applied: tuple[Applied, ...] = ()
     updated_at_ms: int = 0
     alerts: tuple[AlertState, ...] = ()
-    droughts: tuple[Span, ...] = ()
+    sold_out: tuple[int, ...] = ()
     drought_since_day: int | None = None
 
 
 # --- The shelf ---------------------------------------------------------------------------------
 #
-# A location that was never counted says nothing by itself: what was sold there, or by an order that
+# A location of which no count holds says nothing by itself: what was sold there, or by an order that
 # names no location, is taken off all others as far as it happened after the last count anywhere. A
 # store that counts by location and orders without one tells a level after each sale.
 
@@ -115,21 +116,37 @@ def is_counted(product: Product) -> bool:
     return any(position.level is not None for position in product.positions)
 
 
+def is_watched(product: Product) -> bool:
+    """Whether there may be something to say of it: it was counted, or something is not over."""
+    return is_counted(product) or any(alert.is_open for alert in product.alerts)
+
+
 def on_hand(product: Product) -> int:
     """Return units on all shelves: the last counts and every change since. Negative is oversold.
 
     Without a count it is the sum of the changes, which means little: see ``is_counted``.
     """
-    counted_ms = last_counted_ms(product)
+    if len(product.positions) == 1:
+        return at.on_hand(product.positions[0])
+    holding, counted_ms = at.in_force(product.positions, at.level_of)
     return sum(
-        at.on_hand(each) if each.level is not None else total(after(each.changes, counted_ms))
+        at.on_hand(each) if each.location in holding else total(after(each.changes, counted_ms))
         for each in product.positions
     )
 
 
 def reserved(product: Product) -> int:
     """Return units set aside, over all locations."""
-    return sum(at.reserved(each) for each in product.positions)
+    if len(product.positions) == 1:
+        return at.reserved(product.positions[0])
+    holding, counted_ms = at.in_force(product.positions, at.held_of)
+    set_aside = sum(
+        (each.held.units if each.held is not None else 0) + total(each.set_aside)
+        if each.location in holding
+        else total(after(each.set_aside, counted_ms))
+        for each in product.positions
+    )
+    return max(0, set_aside)
 
 
 def available(product: Product) -> int:
@@ -137,27 +154,28 @@ def available(product: Product) -> int:
     return on_hand(product) - reserved(product)
 
 
-def deliveries(product: Product) -> list[Due]:
+def on_the_way(product: Product) -> list[Expected]:
     """Return what is on the way to any location, the earliest first and undated last."""
-    counted_ms, expected, n_received = last_counted_ms(product), list[Due](), 0
+    holding, said_ms = at.in_force(product.positions, at.incoming_of)
+    expected, receipts = list[Expected](), list[Receipt]()
     for each in product.positions:
-        if each.level is not None:
-            expected += at.due(each)[0]
-        else:
-            expected += [(order.due_ms, order.units) for order in each.ordered]
-            n_received += total(after(each.received, counted_ms))
-    return at.without_received(expected, n_received)[0]
+        counted = each.location in holding
+        since_ms = -1 if counted else said_ms  # of its own it keeps only what came after
+        expected += at.expected(each, since_ms, counted=counted)
+        receipts += [
+            Receipt(at_ms, each.location, units) for at_ms, units in after(each.received, since_ms)
+        ]
+    return at.left(expected, receipts) if expected else []
+
+
+def deliveries(product: Product) -> list[Due]:
+    """Return when what is on the way is due, the earliest first and undated last."""
+    return [(each.due_ms, each.units) for each in on_the_way(product)]
 
 
 def inbound(product: Product) -> int:
     """Return units on the way: ordered, and not received since."""
-    return sum(units for _, units in deliveries(product))
-
-
-def last_counted_ms(product: Product) -> int:
-    """Return as of when a shelf was last counted, at any location; -1 where none ever was."""
-    counted = [each.level.as_of_ms for each in product.positions if each.level is not None]
-    return max(counted, default=-1)
+    return sum(each.units for each in on_the_way(product))
 
 
 def is_sold_out(product: Product) -> bool:
@@ -169,37 +187,51 @@ def is_sold_out(product: Product) -> bool:
 
 
 def demand_window(product: Product, today: int, calendar: Calendar = UTC_DAYS) -> Window:
-    """Return ``float32[HISTORY_DAYS]``: units wanted a day, *today* last, -1 where unknown."""
+    """Return ``float32[HISTORY_DAYS]``: units wanted a day, the latest last, -1 where unknown.
+
+    *today* is the last day, unless nothing at all is known of the days up to it, since the store was
+    closed or there was nothing to sell: then it is the last day on which something sold.
+    """
+    window = _window(product, today, calendar)
+    last = days.last_sale_day(product.demand)
+    if last is None or last >= today or (window >= 0).any():
+        return window
+    return _window(product, last, calendar)
+
+
+def _window(product: Product, today: int, calendar: Calendar) -> Window:
     return days.window(
         product.demand,
         product.known_since_day,
         today,
-        sold_out=droughts_until(product, today),
+        sold_out=sold_out_days(product, today),
         calendar=calendar,
     )
 
 
-def droughts_until(product: Product, today: int) -> tuple[Span, ...]:
-    """Return the spans of days on which nothing could be sold, the one that lasts included."""
-    if product.drought_since_day is None:
-        return product.droughts
-    return (*product.droughts, (product.drought_since_day, today))
+def sold_out_days(product: Product, today: int) -> Sequence[int]:
+    """Return the days on which nothing could be sold, those of a drought that lasts included."""
+    since = product.drought_since_day
+    if since is None:
+        return product.sold_out
+    return (*product.sold_out, *range(max(since, today - HISTORY_DAYS), today + 1))
 
 
 def observed(product: Product, today: int) -> Product:
-    """Return *product* with what *today* says of its droughts; itself where nothing changed.
+    """Return *product* with what is known of its droughts at the end of *today*; itself if no more.
 
-    Not part of the fold: what came of a batch of events counts, not what each of them was for a
-    moment, while one topic was read and the other was not.
+    Not part of the fold: what a day came to counts, not what each event made of it for a moment,
+    while one topic was read and the other was not. The day on which it can be sold again counts as
+    any other, unless it was gone on that day itself.
     """
     since = product.drought_since_day
     if is_sold_out(product):
         return product if since is not None else replace(product, drought_since_day=today)
     if since is None:
         return product
-    ended = [*product.droughts, (min(since, today), today)]
-    recent = [span for span in ended[-MAX_DROUGHTS:] if span[1] > today - HISTORY_DAYS]
-    return replace(product, drought_since_day=None, droughts=tuple(recent))
+    ended = {*product.sold_out, since, *range(max(since, today - HISTORY_DAYS), today)}
+    recent = sorted(day for day in ended if day > today - HISTORY_DAYS)
+    return replace(product, drought_since_day=None, sold_out=tuple(recent))
 
 
 def units_sold(product: Product, since_day: int, today: int) -> int:

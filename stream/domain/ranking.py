@@ -96,7 +96,7 @@ def _favoured(
 ) -> tuple[RecommendedItem, ...]:
     """Return the first of *ranked* once those of *overstocked* have moved up.
 
-    The score stays that of the model, so it no longer falls where a product was moved.
+    Scores stay with their places: they order the answer, and mean no more.
     """
     moved: list[RecommendedItem] = []
     for item in ranked:
@@ -108,9 +108,12 @@ def _favoured(
                 at += 1
         moved.insert(at, item)
     return tuple(
-        replace(item, rank=place, reason=item.reason + PLENTY)
-        if place < item.rank
-        else replace(item, rank=place)
+        replace(
+            item,
+            rank=place,
+            score=ranked[place - 1].score,
+            reason=item.reason + PLENTY * (place < item.rank),
+        )
         for place, item in enumerate(moved[: policy.n_items], start=1)
     )
 

@@ -73,6 +73,8 @@ _KINDS: dict[AlertKind, int] = {
     "overstock": 0,
     "dead_stock": 1,
 }
+#: Messages of one alert after which the interval between two grows by itself, and to how many.
+_PATIENCE, _LONGEST = 8, 16
 #: Changes of a measure that are worth a message, as factors.
 _WORTH_TELLING = {"demand": 2.0, "excess": 1.5}
 
@@ -115,7 +117,7 @@ def step(
     after = _after(current, finding, policy)
     if after == current:
         return Step(current)
-    may_ms = current.told_at_ms + policy.min_interval_ms
+    may_ms = current.told_at_ms + _interval_ms(current, policy)
     if now_ms < may_ms and not _is_worse(current, after):
         return Step(current, again_ms=may_ms)
     revision = current.revision + 1
@@ -172,6 +174,11 @@ def message(
 # --- Rules -------------------------------------------------------------------------------------
 
 
+def _interval_ms(state: AlertState, policy: StockPolicy) -> int:
+    """Return how long the next message must wait: longer, the more there were of one situation."""
+    return policy.min_interval_ms * min(_LONGEST, 1 + state.revision // _PATIENCE)
+
+
 def _status(state: AlertState) -> AlertStatus:
     if not state.is_open:
         return "resolved"
@@ -218,6 +225,7 @@ def _after(current: AlertState, finding: Finding, policy: StockPolicy) -> AlertS
     if (
         kind != current.kind
         or _SEVERITIES[severity] > _SEVERITIES[current.severity]
+        or (severity != current.severity and kind == "oversold")
         or until != current.snoozed_until_day
         or _has_moved(current, finding, policy)
     ):

@@ -60,12 +60,18 @@ class Outlook:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A message to publish, and the state of the alert that it leads to."""
+    """A message to publish, and the state of the alert that it leads to.
+
+    Attributes:
+        is_former: Whether it was told before there were situations, under the key of its product:
+            that message is to go.
+    """
 
     states: States[Product]
     key: bytes
     after: AlertState
     alert: StockAlert
+    is_former: bool = False
 
 
 def latest(_: Concern, newer: Concern) -> Concern:
@@ -143,7 +149,7 @@ class Alerts:
         assessment = assess(
             product, forecast.cumulative, today, self._policy, calendar=self._clock.calendar
         )
-        in_doubt = [state for state in product.alerts if not state.is_told]
+        in_doubt = [state for state in product.alerts if not state.is_told or _is_former(state)]
         if in_doubt:
             news = in_doubt
         else:
@@ -156,7 +162,7 @@ class Alerts:
             Change(
                 row.payload.states,
                 row.payload.key,
-                state,
+                replace(state, told_at_ms=state.told_at_ms or now_ms),
                 message(
                     product,
                     state,
@@ -165,6 +171,7 @@ class Alerts:
                     forecast=forecast.source,
                     created_at_ms=made_ms,
                 ),
+                is_former=_is_former(state),
             )
             for state in news
         ]
@@ -184,6 +191,10 @@ class Alerts:
             effects[change.states].append(
                 OutRecord(STOCK_ALERTS.name, partition, key, encode(alert))
             )
+            if change.is_former:
+                effects[change.states].append(
+                    OutRecord(STOCK_ALERTS.name, partition, change.key, None)
+                )
             product = change.states.get(change.key)
             if product is not None and alert.situation == "excess":
                 # Recommendations go by it as well.
@@ -207,6 +218,11 @@ def _remember(changes: Sequence[Change], *, is_told: bool) -> None:
         if product is not None:
             state = replace(change.after, is_told=is_told)
             change.states.put(change.key, with_alert(product, state))
+
+
+def _is_former(state: AlertState) -> bool:
+    """Whether an open alert was last told by a program that did not know of situations."""
+    return state.is_open and not state.told_at_ms
 
 
 def _is_again(change: Change) -> bool:

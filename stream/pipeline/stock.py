@@ -16,7 +16,7 @@ from stream.domain.applied import STOCK_LEVELS_TOPIC, Source, is_applied
 from stream.domain.events import StockLevelEvent, StockLevelSet, StockMovement
 from stream.domain.position_folding import drift_of
 from stream.domain.product_folding import apply_level, apply_movement, is_repeat
-from stream.domain.products import Product, is_counted, observed, product_state
+from stream.domain.products import Product, is_watched, observed, product_state
 from stream.kafka.records import InRecord, OutRecord, RecordBatch
 from stream.pipeline.alerts import AlertBatcher, row_of
 from stream.pipeline.drift import Drift
@@ -77,7 +77,8 @@ class StockPipeline:
             before, after, n_again = self._fold(batch, states, key, facts=facts)
             n_repeats += n_again
             effects += self._news(before, after, told=not n_again)
-            if is_counted(after) and not all(is_history(record) for record, _ in facts):
+            is_news = not all(is_history(record) for record, _ in facts)
+            if is_news and is_watched(after):
                 self._batcher.add(row_of(product_id, states, ticket))
         self._reader.repeats.count(batch, n_repeats)
         self._drift.report(batch)
@@ -94,7 +95,7 @@ class StockPipeline:
             if product is not before:
                 states.put(key, product)
             effects += self._news(product, product, told=False)
-            if is_counted(product):
+            if is_watched(product):
                 self._batcher.add(row_of(product.product_id, states))
         self._settling.publish(effects, states)
 
@@ -110,20 +111,32 @@ class StockPipeline:
         before = after = states.get(key) or Product(key.decode())
         n_again, calendar = 0, self._clock.calendar
         for record, fact in facts:
+            after = self._day_over(after, record, fact)
             if isinstance(fact, StockMovement):
                 n_again += is_repeat(after, fact)
                 after = apply_movement(after, fact, calendar)
                 continue
             source = Source(STOCK_LEVELS_TOPIC, batch.partition, batch.epoch, record.offset)
-            if is_applied(after.applied, source):
-                n_again += 1
-            elif isinstance(fact, StockLevelSet):
-                self._drift.add(fact, drift_of(after.positions, fact, source))
-            after = apply_level(after, fact, source, calendar)
-        after = observed(after, calendar.day_of(after.updated_at_ms))
+            n_again += is_applied(after.applied, source)
+            positions, after = after.positions, apply_level(after, fact, source, calendar)
+            if isinstance(fact, StockLevelSet) and after.positions is not positions:
+                self._drift.add(fact, drift_of(positions, fact, source))
+        if not is_history(facts[-1][0]):
+            after = observed(after, calendar.day_of(after.updated_at_ms))
         if after is not before:
             states.put(key, after)
         return before, after, n_again
+
+    def _day_over(self, product: Product, record: InRecord, fact: StockFact) -> Product:
+        """Observe *product* at the end of its last day, where *fact* is the first of a later one.
+
+        Not in a store's past: its two topics are read one far ahead of the other.
+        """
+        calendar = self._clock.calendar
+        last = calendar.day_of(product.updated_at_ms)
+        if calendar.day_of(fact.occurred_at_ms) <= last or is_history(record):
+            return product
+        return observed(product, last)
 
     def _news(self, before: Product, after: Product, *, told: bool) -> list[OutRecord]:
         """What every worker must hear of a product: nothing when it was *told* the same."""

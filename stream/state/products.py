@@ -8,11 +8,22 @@ from stream.domain.applied import Applied
 from stream.domain.changes import Changes
 from stream.domain.copurchase import Counts
 from stream.domain.demand import DayUnits
-from stream.domain.positions import Level, Position
+from stream.domain.positions import Count, Incoming, Position
 from stream.domain.products import AlertState, OriginMark, Product
 from stream.state.layout import Layout
 
 VERSION = 2
+
+
+class _Level1(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A count of the shelf, of what of it was set aside, and of what was on the way."""
+
+    as_of_ms: int
+    partition: int
+    offset: int
+    on_hand: int
+    reserved: int = 0
+    inbound: int = 0
 
 
 class _Version1(msgspec.Struct, frozen=True, array_like=True):
@@ -25,7 +36,7 @@ class _Version1(msgspec.Struct, frozen=True, array_like=True):
     price_told: int = -1
     lead_time_days: float | None = None
     lead_time_told: int = -1
-    level: Level | None = None
+    level: _Level1 | None = None
     changes: Changes = ()
     demand: tuple[DayUnits, ...] = ()
     known_since_day: int | None = None
@@ -42,7 +53,6 @@ _read_version_1 = msgspec.msgpack.Decoder(_Version1).decode
 
 def _upgraded(stored: bytes) -> Product:
     old = _read_version_1(stored)
-    positions = [Position("", old.level, old.changes, old.received)]
     return Product(
         product_id=old.product_id,
         name=old.name,
@@ -51,7 +61,7 @@ def _upgraded(stored: bytes) -> Product:
         price_told=old.price_told,
         lead_time_days=old.lead_time_days,
         lead_time_told=old.lead_time_told,
-        positions=tuple(positions) if old.level is not None or old.changes else (),
+        positions=_position_of(old),
         demand=old.demand,
         known_since_day=old.known_since_day,
         bought_with=old.bought_with,
@@ -59,6 +69,23 @@ def _upgraded(stored: bytes) -> Product:
         applied=old.applied,
         updated_at_ms=old.updated_at_ms,
         alerts=() if old.alert is None else (old.alert,),
+    )
+
+
+def _position_of(old: _Version1) -> tuple[Position, ...]:
+    level = old.level
+    if level is None:
+        return (Position("", changes=old.changes),) if old.changes else ()
+    at = level.as_of_ms, level.partition, level.offset
+    return (
+        Position(
+            "",
+            level=Count(*at, level.on_hand),
+            changes=old.changes,
+            held=Count(*at, level.reserved),
+            incoming=Incoming(*at, level.inbound),
+            received=old.received,
+        ),
     )
 
 

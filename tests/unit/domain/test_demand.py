@@ -72,8 +72,8 @@ def test_censored_day_is_known_where_it_sold_at_least_what_is_usual() -> None:
     assert censored([2, 4, 3, 2, 0], 2, 3, 4) == [2, 4, 3, -1, -1]
 
 
-def test_product_that_was_always_sold_out_is_unknown() -> None:
-    assert censored([2, 0, 3], 0, 1, 2) == [-1, -1, -1]
+def test_product_that_always_sells_out_is_wanted_at_least_as_it_sold() -> None:
+    assert censored([2, 0, 3], 0, 1, 2) == [2, -1, 3]
 
 
 def test_slow_seller_without_a_sale_on_a_censored_day_is_unknown_then() -> None:

@@ -1,4 +1,4 @@
-"""What a planner would laugh at; each of these fails and says what was expected instead."""
+"""What a planner would laugh at."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from stream.domain.events import (
     StockAdjusted,
     StockLevelEvent,
     StockLevelSet,
-    StockMovement,
     StockOrdered,
     StockReceived,
 )
@@ -33,7 +32,6 @@ from stream.domain.products import (
     with_alert,
 )
 from stream.domain.stock import StockPolicy, assess, message, steps
-from stream.state.products import is_expired
 from tests.unit.builders import NOON_MS, TODAY, levels_at, make_level, make_movement
 from tests.unit.domain.test_stock import POLICY, due, found, shelf, wanted
 
@@ -65,7 +63,12 @@ def received(units: int, at_ms: int, location: str | None = None) -> StockReceiv
 
 
 def look(
-    product: Product, day: int, *, daily: float = 2.0, hour: float = 12, policy: StockPolicy = POLICY
+    product: Product,
+    day: int,
+    *,
+    daily: float = 2.0,
+    hour: float = 12,
+    policy: StockPolicy = POLICY,
 ) -> tuple[Product, list[StockAlert]]:
     now_ms = day * DAY_MS + int(hour * HOUR_MS)
     assessment = assess(product, wanted(daily), day, policy)
@@ -167,7 +170,6 @@ def test_late_count_is_exact_for_what_is_set_aside_and_on_the_way() -> None:
 
     product = told(Product("milk"), *events, late)
 
-    # Of 128 moments, says schemas/README.md, a count may be late by; here it is 60.
     assert (on_hand(product), reserved(product), inbound(product)) == (1040, 40, 70)
 
 
@@ -283,7 +285,7 @@ def test_planner_can_redo_the_reorder_point(service_level: float) -> None:
         product = shelf(10, lead_time_days=float(random.integers(0, 28)))
         told_ = assess(product, empirical_quantiles(past), TODAY, policy).figures
         days = told_.lead_time_days + told_.review_days
-        redone = ceil(told_.daily_demand * days + told_.safety_stock - 0.01 * days)
+        redone = ceil(told_.daily_demand * days + told_.safety_stock - 1e-4)
         if redone != told_.reorder_point:
             wrong.append((told_.daily_demand, days, told_.safety_stock, told_.reorder_point))
 
@@ -310,7 +312,7 @@ def test_what_sells_out_every_day_is_wanted() -> None:
 
 
 def test_what_flaps_within_a_day_forgets_no_drought() -> None:
-    product = replace(Product("milk"), droughts=((TODAY - 54, TODAY - 23),))
+    product = replace(Product("milk"), sold_out=tuple(range(TODAY - 54, TODAY - 22)))
     for day in (*range(30), *range(62, 84)):
         sale = make_movement(day, units=-5, occurred_at_ms=NOON_MS - (84 - day) * DAY_MS)
         product = apply_movement(product, sale)
@@ -322,7 +324,7 @@ def test_what_flaps_within_a_day_forgets_no_drought() -> None:
         product = observed(apply_movement(product, gone), TODAY)
         product = observed(apply_movement(product, back), TODAY)
 
-    assert (TODAY - 54, TODAY - 23) in product.droughts
+    assert set(range(TODAY - 54, TODAY - 22)) <= set(product.sold_out)
     assert assess_mean(product) == pytest.approx(5.0)
 
 
@@ -337,7 +339,9 @@ def test_refilled_after_three_months_is_not_overstock() -> None:
 
     cumulative = empirical_quantiles(demand_window(product, TODAY + 85))
     assessment = assess(product, cumulative, TODAY + 85, POLICY)
-    taken = steps(product, assessment, today=TODAY + 85, now_ms=refill.occurred_at_ms, policy=POLICY)
+    taken = steps(
+        product, assessment, today=TODAY + 85, now_ms=refill.occurred_at_ms, policy=POLICY
+    )
 
     assert [each.state.kind for each in taken if each.state is not None] == []
 
@@ -350,61 +354,16 @@ def test_stock_is_not_dead_because_the_store_was_closed() -> None:
     product = apply_level(product, make_level(1000), levels_at(0), calendar)
 
     assessment = assess(product, wanted(5.0), TODAY + 90, POLICY, calendar=calendar)
-    taken = steps(product, assessment, today=TODAY + 90, now_ms=NOON_MS + 90 * DAY_MS, policy=POLICY)
+    taken = steps(
+        product, assessment, today=TODAY + 90, now_ms=NOON_MS + 90 * DAY_MS, policy=POLICY
+    )
 
     assert "dead_stock" not in {each.state.kind for each in taken if each.state is not None}
-
-
-def with_stock_outs(per_batch: int) -> Product:
-    """84 days, four wanted on each; filled up to 56 every three weeks, so empty for a week."""
-    events: list[StockLevelSet | StockMovement] = []
-    left = 0
-    for day in range(84):
-        at_ms = NOON_MS - (84 - day) * DAY_MS
-        if day % 21 == 0:
-            left = 56
-            events.append(make_level(56, event_id=f"c{day}", occurred_at_ms=at_ms - HOUR_MS))
-        if left:
-            left -= 4
-            events.append(make_movement(day, units=-4, occurred_at_ms=at_ms))
-    product, offset = Product("milk"), 0
-    for first in range(0, len(events), per_batch):
-        for event in events[first : first + per_batch]:
-            if isinstance(event, StockMovement):
-                product = apply_movement(product, event)
-            else:
-                product, offset = apply_level(product, event, levels_at(offset)), offset + 1
-        product = observed(product, product.updated_at_ms // DAY_MS)
-    return product
 
 
 def assess_mean(product: Product) -> float:
     window = demand_window(product, TODAY)
     return float(window[window >= 0].mean())
-
-
-def test_demand_does_not_depend_on_how_records_were_batched() -> None:
-    assert assess_mean(with_stock_outs(1)) == pytest.approx(4.0)
-    assert assess_mean(with_stock_outs(1000)) == pytest.approx(4.0)
-
-
-def test_demand_does_not_depend_on_which_topic_is_read_first() -> None:
-    random, sales = np.random.default_rng(3), []
-    product = told(Product("milk"), make_level(40, occurred_at_ms=NOON_MS - 90 * DAY_MS))
-    for day in range(84):
-        at_ms = NOON_MS - (84 - day) * DAY_MS
-        if units := int(random.poisson(4)):
-            sales.append(units)
-            sale = make_movement(day, units=-units, occurred_at_ms=at_ms)
-            product = observed(apply_movement(product, sale), at_ms // DAY_MS)
-    for week in range(12):
-        filled = received(40, NOON_MS - (84 - 7 * week) * DAY_MS - HOUR_MS)
-        product = told(product, filled, first=1 + week)
-    product = observed(product, TODAY - 1)
-
-    # It was never sold out.
-    assert product.droughts == ()
-    assert assess_mean(product) == pytest.approx(sum(sales) / 84, rel=0.05)
 
 
 def test_one_event_without_a_clock_does_not_make_a_new_product_old() -> None:
@@ -415,13 +374,3 @@ def test_one_event_without_a_clock_does_not_make_a_new_product_old() -> None:
     undated = StockAdjusted(event_id="u", occurred_at_ms=0, product_id="milk", difference=0)
 
     assert assess_mean(told(product, undated)) == pytest.approx(10.0)
-
-
-# --- Growth ------------------------------------------------------------------------------------
-
-
-def test_product_that_nothing_happens_to_is_forgotten_at_last() -> None:
-    product = told(Product("milk"), make_level(3))
-    product, _ = look(product, TODAY + 61, daily=0.0)
-
-    assert is_expired(product, NOON_MS + 3650 * DAY_MS, ttl_ms=90 * DAY_MS)

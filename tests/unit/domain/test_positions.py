@@ -97,21 +97,27 @@ class Book:
                 found.append((fact[1].offset, fact[0]))
         return found
 
-    def count(self, location: str | None) -> StockLevelSet | None:
-        counts = [
-            (each.occurred_at_ms, place, each)
-            for place, each in self.once
-            if isinstance(each, StockLevelSet) and each.location == location
-        ]
-        return max(counts, key=lambda each: each[:2])[2] if counts else None
+    @property
+    def counts(self) -> dict[str | None, StockLevelSet]:
+        """The latest count of each location; of all by their names, or of all in one without."""
+        counted: dict[str | None, StockLevelSet] = {}
+        last: StockLevelSet | None = None
+        told = ((each.occurred_at_ms, place, each) for place, each in self.once)
+        for _, _, each in sorted(told, key=lambda fact: fact[:2]):
+            if isinstance(each, StockLevelSet):
+                counted[each.location] = last = each
+        if last is None or last.location is not None:
+            counted.pop(None, None)
+            return counted
+        return {None: last}
 
     def after_counts(self, kind: type | tuple[type, ...]) -> list[StockMovement | StockLevelEvent]:
         """Those of a kind that no count knows of; where one's location was never counted, any."""
-        counts = {location: self.count(location) for location in LOCATIONS}
-        last_ms = max((each.occurred_at_ms for each in counts.values() if each), default=-1)
+        counts = self.counts
+        last_ms = max((each.occurred_at_ms for each in counts.values()), default=-1)
         found = []
         for _, each in self.once:
-            count = counts[each.location]
+            count = counts.get(each.location)
             if isinstance(each, kind) and each.occurred_at_ms > (
                 last_ms if count is None else count.occurred_at_ms
             ):
@@ -120,7 +126,7 @@ class Book:
 
     @property
     def on_hand(self) -> int:
-        counted = sum(count.on_hand for each in LOCATIONS if (count := self.count(each)))
+        counted = sum(count.on_hand for count in self.counts.values())
         moved = sum(
             each.units
             for each in self.after_counts(StockMovement)

@@ -309,7 +309,8 @@ def test_what_could_be_sold_for_months_and_was_not_is_dead() -> None:
 
 
 def test_what_could_not_be_sold_is_not_dead() -> None:
-    product = replace(selling([1] + [0] * 60, 0, units=9), droughts=((TODAY - 60, TODAY - 20),))
+    gone = tuple(range(TODAY - 60, TODAY - 19))
+    product = replace(selling([1] + [0] * 60, 0, units=9), sold_out=gone)
 
     assert "excess" not in found(product, daily=0.1)
 

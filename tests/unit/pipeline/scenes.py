@@ -109,7 +109,7 @@ class StockScene:
         self.forecaster = Forecaster(self.model)
         self.forecaster.version = "2"
         self.settling = Settling(self.log, self.failures.append)
-        self.held_back = HeldBack(self.clock, self._look_after)
+        self.held_back = HeldBack(self.clock, self._look_after, per_tick=64)
         alerts = Alerts(
             self.forecaster,
             self.log,

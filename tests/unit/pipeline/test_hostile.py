@@ -21,9 +21,9 @@ from stream.domain.position_folding import (
     MAX_ORDERS,
     MIN_CHANGES,
 )
-from stream.domain.positions import Level, Order, Position
+from stream.domain.positions import Count, Incoming, Order, Position
 from stream.domain.product_folding import MAX_BOUGHT_WITH, MAX_EPOCHS
-from stream.domain.products import MAX_DROUGHTS, AlertState, OriginMark, Product, on_hand
+from stream.domain.products import AlertState, OriginMark, Product, on_hand
 from stream.kafka.records import OutRecord, RecordBatch
 from stream.model_specs import HISTORY_DAYS
 from stream.pipeline.intake import MAX_KEY_BYTES
@@ -53,7 +53,7 @@ from tests.unit.pipeline.hostile import (
 from tests.unit.pipeline.scenes import RecommendScene, StockScene, completed
 
 #: The least that ``producer_batch_bytes`` may be.
-SMALLEST_BATCH_BYTES = 256 * 1024
+SMALLEST_BATCH_BYTES = 512 * 1024
 TOLERANCE_MS = 60_000
 
 
@@ -213,13 +213,15 @@ def test_largest_product_that_can_be_made_fits_the_smallest_produced_batch() -> 
     positions = tuple(
         Position(
             "😀" * 63 + chr(0x1F600 + n),
-            Level(YEAR_2200_MS, 4095, far, 10**9, 10**9, 10**9, ((YEAR_2200_MS, 10**6),) * 16),
+            level=Count(YEAR_2200_MS, 4095, far, 10**9),
+            held=Count(YEAR_2200_MS, 4095, far, 10**9),
+            incoming=Incoming(YEAR_2200_MS, 4095, far, 10**9, ((YEAR_2200_MS, 10**6),) * 16),
             changes=tuple((YEAR_2200_MS + i, -(2**40)) for i in range(room)),
-            received=tuple((YEAR_2200_MS + i, 2**40) for i in range(MIN_CHANGES)),
-            set_aside=tuple((YEAR_2200_MS + i, 2**40) for i in range(MIN_CHANGES)),
+            received=tuple((YEAR_2200_MS + i, 2**40) for i in range(room)),
+            set_aside=tuple((YEAR_2200_MS + i, 2**40) for i in range(room)),
             ordered=(Order(YEAR_2200_MS, YEAR_2200_MS, 10**6),) * MAX_ORDERS,
         )
-        for n in range(MAX_LOCATIONS)
+        for n in range(MAX_LOCATIONS + 1)
         if (room := max(MIN_CHANGES, MAX_CHANGES // (n + 1)))
     )
     alert = AlertState(far, far, True, "back_in_stock", "critical", YEAR_2200_MS, 1e300, 84_000)
@@ -236,7 +238,7 @@ def test_largest_product_that_can_be_made_fits_the_smallest_produced_batch() -> 
             for _ in range(MAX_EPOCHS)
         ),
         alerts=(alert,) * len(get_args(Situation)),
-        droughts=((84_000, 84_001),) * MAX_DROUGHTS,
+        sold_out=tuple(range(84_006, 84_006 + HISTORY_DAYS)),
     )
 
     stored = dump(largest)

