@@ -135,6 +135,10 @@ class Telemetry:
         self.stock_counts = counter(
             "stream_stock_counts", "Counts of shelves of which something was expected", ("outcome",)
         )
+        self.forgotten_locations = counter(
+            "stream_forgotten_locations",
+            "Counted locations of products that have more than are remembered",
+        )
         self.drifted_units = counter(
             "stream_drifted_units",
             "Units that counts found beyond what was expected, or missing",

@@ -5,6 +5,9 @@ from __future__ import annotations
 import structlog
 
 from stream.domain.events import StockLevelSet
+from stream.domain.position_folding import MAX_LOCATIONS
+from stream.domain.positions import is_counted
+from stream.domain.products import Product
 from stream.kafka.records import RecordBatch
 from stream.telemetry import Telemetry
 
@@ -31,6 +34,17 @@ class Drift:
             way = "found" if drift > 0 else "missing"
             self._telemetry.drifted_units.labels(way).inc(abs(drift))
             self._found.append((drift, count))
+
+    def forgot(self, before: Product, after: Product) -> None:
+        """Count the locations that were counted and are forgotten, since a product has too many."""
+        if len(before.positions) < MAX_LOCATIONS:
+            return
+        kept = {position.location for position in after.positions}
+        n_forgotten = sum(
+            is_counted(each) for each in before.positions if each.location not in kept
+        )
+        if n_forgotten:
+            self._telemetry.forgotten_locations.inc(n_forgotten)
 
     def report(self, batch: RecordBatch) -> None:
         """Say in one line what the counts of *batch* found, and begin anew."""

@@ -121,6 +121,7 @@ class StockPipeline:
             positions, after = after.positions, apply_level(after, fact, source, calendar)
             if isinstance(fact, StockLevelSet) and after.positions is not positions:
                 self._drift.add(fact, drift_of(positions, fact, source))
+        self._drift.forgot(before, after)
         if not is_history(facts[-1][0]):
             after = observed(after, calendar.day_of(after.updated_at_ms))
         if after is not before:

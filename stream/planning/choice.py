@@ -19,18 +19,19 @@ Name = TypeVar("Name", bound=str)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """What was asked for; all that is not snoozed when nothing was.
+    """What was asked for; all that is critical or not snoozed when nothing was.
 
     Attributes:
         kinds: Empty for all of them.
-        with_snoozed: Whether alerts that wait for their deliveries are meant as well.
+        with_snoozed: Whether alerts that wait for their deliveries are meant as well; None for those
+            that are critical: nothing is to be decided, but nothing can be sold either.
     """
 
     kinds: Collection[AlertKind] = frozenset()
     situation: Situation | None = None
     min_severity: Severity = "info"
     product_id: str | None = None
-    with_snoozed: bool = False
+    with_snoozed: bool | None = None
 
     def takes(self, alert: StockAlert) -> bool:
         """Whether *alert* is meant, apart from being snoozed."""
@@ -40,6 +41,12 @@ class Choice:
             and self.product_id in (None, alert.product_id)
             and SEVERITIES.index(alert.severity) >= SEVERITIES.index(self.min_severity)
         )
+
+    def shows(self, alert: StockAlert) -> bool:
+        """Whether an *alert* that is meant is to be shown although it may be snoozed."""
+        if alert.status != "snoozed":
+            return True
+        return alert.severity == "critical" if self.with_snoozed is None else self.with_snoozed
 
 
 def choice_of(
@@ -53,7 +60,7 @@ def choice_of(
     """Read the options of the command line.
 
     Args:
-        snoozed: As told; None takes snoozed alerts of a product that is named, and no others.
+        snoozed: As told; None takes snoozed alerts of a product that is named, else critical ones.
 
     Raises:
         Misconfigured: A kind, a situation or a severity that is none.
@@ -63,7 +70,7 @@ def choice_of(
         situation=None if situation is None else _one_of(SITUATIONS, situation, "--situation"),
         min_severity=_one_of(SEVERITIES, min_severity, "--min-severity"),
         product_id=product_id,
-        with_snoozed=product_id is not None if snoozed is None else snoozed,
+        with_snoozed=(product_id is not None or None) if snoozed is None else snoozed,
     )
 
 

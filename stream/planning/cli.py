@@ -25,7 +25,7 @@ def stock(
         bool | None,
         typer.Option(
             "--snoozed/--no-snoozed",
-            help="Also what its deliveries will end. Without it only with --product.",
+            help="Also what its deliveries will end. Without it what is critical, or of --product.",
         ),
     ] = None,
     limit: Annotated[

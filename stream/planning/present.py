@@ -69,7 +69,7 @@ class Present:
         """Return what *choice* asks for of what is present."""
         present = [last.alert for last in self._last.values() if last.alert is not None]
         chosen = [alert for alert in present if choice.takes(alert)]
-        alerts = [each for each in chosen if choice.with_snoozed or each.status != "snoozed"]
+        alerts = [each for each in chosen if choice.shows(each)]
         n_unreadable = sum(not last.is_readable for last in self._last.values())
         return StockList(
             alerts=sorted(alerts, key=_urgency),

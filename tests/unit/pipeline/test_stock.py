@@ -2,11 +2,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import msgspec
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from stream.codec import encode
 from stream.domain.calendar import DAY_MS
+from stream.domain.outputs import StockAlert
+from stream.domain.position_folding import MAX_LOCATIONS
 from stream.domain.product_folding import apply_level, apply_movement
 from stream.domain.products import Product, on_hand
 from stream.errors import InferenceRejected, InferenceUnavailable
@@ -439,3 +443,85 @@ async def test_row_of_a_partition_that_was_lost_and_owned_anew_touches_nothing_t
 
     assert pipeline.alerts() == []
     assert owned_anew.values == {b"milk": half_recovered}
+
+
+# --- Droughts ----------------------------------------------------------------------------------
+
+
+async def test_days_without_stock_are_known_however_records_are_batched(
+    pipeline: Pipeline,
+) -> None:
+    apart = Pipeline()
+    facts = [
+        make_level(3 * (day % 2), event_id=f"l{day}", occurred_at_ms=NOON_MS + day * DAY_MS)
+        for day in range(7)
+    ]
+
+    await pipeline.levels(*facts)
+    for offset, fact in enumerate(facts):
+        await apart.levels(fact, first_offset=offset)
+
+    assert pipeline.product().sold_out == (TODAY, TODAY + 2, TODAY + 4)
+    assert pipeline.product() == replace(apart.product(), alerts=pipeline.product().alerts)
+
+
+async def test_past_of_a_store_says_nothing_of_droughts(pipeline: Pipeline) -> None:
+    """Its orders may be read long before its deliveries."""
+    await pipeline.levels(make_level(5, occurred_at_ms=NOON_MS - 9 * DAY_MS))
+
+    await pipeline.sales(
+        *(
+            make_movement(day, units=-5, occurred_at_ms=NOON_MS - (9 - day) * DAY_MS + 1)
+            for day in range(9)
+        ),
+        history=True,
+    )
+
+    assert (pipeline.product().sold_out, pipeline.product().drought_since_day) == ((), None)
+
+
+# --- Upgrade -----------------------------------------------------------------------------------
+
+
+async def test_alert_told_before_there_were_situations_is_told_again_under_its_id(
+    pipeline: Pipeline,
+) -> None:
+    await pipeline.levels(make_level(0))
+    await pipeline.sales(make_movement(0))
+    (told,) = pipeline.product().alerts
+    former = replace(told, revision=3, told_at_ms=0)
+    pipeline.owned[0].put(b"milk", replace(pipeline.product(), alerts=(former,)))
+
+    await pipeline.sales(make_movement(1))
+    await pipeline.sales(make_movement(2))
+
+    *_, again, gone = pipeline.log.of(STOCK_ALERTS.name)
+    assert [(record.key, record.value is None) for record in (again, gone)] == [
+        (b"shortage/milk", False),
+        (b"milk", True),
+    ]
+    told_of = [alert_of(each) for each in pipeline.log.of(STOCK_ALERTS.name) if each.value]
+    assert [each.revision for each in told_of] == [1, 2, 3]
+    assert len({each.alert_id for each in told_of}) == 1
+
+
+def alert_of(record: OutRecord) -> StockAlert:
+    return msgspec.json.decode(record.value or b"", type=StockAlert)
+
+
+# --- Locations ---------------------------------------------------------------------------------
+
+
+async def test_forgotten_counts_are_counted(pipeline: Pipeline) -> None:
+    shelves = [
+        replace(
+            make_level(1, event_id=f"l{n}", occurred_at_ms=NOON_MS + n), location=f"shop {n:02}"
+        )
+        for n in range(MAX_LOCATIONS + 2)
+    ]
+
+    await pipeline.levels(*shelves[:-1])
+    await pipeline.levels(shelves[-1], first_offset=len(shelves))
+
+    value = pipeline.telemetry.registry.get_sample_value("stream_forgotten_locations_total")
+    assert value == 1

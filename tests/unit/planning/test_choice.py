@@ -44,14 +44,14 @@ def test_what_is_not_of_the_choice_is_counted() -> None:
 @pytest.mark.parametrize(
     ("product_id", "snoozed", "expected"),
     [
-        (None, None, False),
+        (None, None, None),
         ("milk", None, True),
         (None, True, True),
         ("milk", False, False),
     ],
 )
 def test_snoozed_alerts_are_shown_of_a_product_or_when_asked_for(
-    product_id: str | None, snoozed: bool | None, expected: bool
+    product_id: str | None, snoozed: bool | None, expected: bool | None
 ) -> None:
     assert choice_of(product_id=product_id, snoozed=snoozed).with_snoozed is expected
 

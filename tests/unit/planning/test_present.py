@@ -129,3 +129,14 @@ def test_snoozed_alerts_are_counted_and_left_out_unless_asked_for(status: AlertS
     assert (without.n_snoozed, without.n_others) == (1, 0)
     assert {alert.product_id for alert in with_them.alerts} == {"milk", "tea"}
     assert with_them.n_snoozed == 0
+
+
+@pytest.mark.parametrize(("snoozed", "n_shown"), [(None, 1), (False, 0), (True, 2)])
+def test_what_cannot_be_sold_is_shown_though_it_is_snoozed(
+    snoozed: bool | None, n_shown: int
+) -> None:
+    until = "2017-06-09"
+    gone = make_alert("tea", status="snoozed", snoozed_until=until, severity="critical")
+    risk = make_alert("pen", status="snoozed", snoozed_until=until, severity="high")
+
+    assert len(listed(gone, risk, choice=Choice(with_snoozed=snoozed)).alerts) == n_shown
