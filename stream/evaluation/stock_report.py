@@ -133,12 +133,12 @@ def _told_entry(entry: Entry) -> dict[str, object]:
     return {
         "setting": entry.setting,
         "mean_stock": outcome.mean_stock,
-        "units_wanted": outcome.wanted.sum(),
+        "units_wanted": float(outcome.wanted.sum()),
         "units_lost": outcome.units_lost,
         "share_lost": outcome.share_lost,
         "days_out_of_stock": outcome.days_out_of_stock,
         "alerts_a_day": outcome.alerts_a_day,
-        "alerts_judged": outcome.judged.sum(),
+        "alerts_judged": float(outcome.judged.sum()),
         "share_of_alerts_right": outcome.share_right,
     }
 

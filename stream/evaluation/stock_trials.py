@@ -95,7 +95,7 @@ class Trials:
     def _at_fill_rate(self, name: str) -> Entry:
         def trial(setting: float) -> tuple[float, Outcome]:
             outcome = self._outcome(self._policy(name, setting))
-            return 1 - outcome.lost.sum() / outcome.wanted.sum(), outcome
+            return 1 - float(outcome.lost.sum() / outcome.wanted.sum()), outcome
 
         return _entry(name, reach(FILL_RATE, trial, within=_DEVIATIONS, first=2.5))
 
