@@ -14,6 +14,8 @@ from stream.evaluation.shop import Flags
 from stream.evaluation.warehouse import Replay
 
 _N_RESAMPLED, _SEED = 1_000, 1
+#: A day that wants as much as so many is one of bulk orders.
+_BULK_DAYS = 14
 
 #: Of each product, ``float64[product]``.
 ByProduct = NDArray[np.float64]
@@ -33,6 +35,7 @@ class Outcome:
 
     Attributes:
         lost: Units that were wanted and not there.
+        lost_in_bulk: Of these, on days that wanted more than ``_BULK_DAYS`` mean ones of the test.
         days_out: Open days that ended with an empty shelf.
         alerts: Shelves that the policy said to order, once per situation.
         judged: Of these, the ones whose end the test has seen.
@@ -43,6 +46,7 @@ class Outcome:
     n_open_days: int
     wanted: ByProduct
     lost: ByProduct
+    lost_in_bulk: ByProduct
     days_out: ByProduct
     alerts: ByProduct
     judged: ByProduct
@@ -55,6 +59,11 @@ class Outcome:
     @property
     def share_lost(self) -> Measured:
         return ratio_of([self.lost], [self.wanted])
+
+    @property
+    def share_in_bulk(self) -> Measured:
+        """Of the units lost: no shelf would hold what is wanted at once and so seldom."""
+        return ratio_of([self.lost_in_bulk], [self.lost])
 
     @property
     def days_out_of_stock(self) -> Measured:
@@ -75,11 +84,13 @@ def outcome_of(replayed: Replay, n_days: int) -> Outcome:
     test = replayed.last(n_days)
     opened = alerts_of(replayed.ordered, replayed.is_open)[:, -n_days:]
     judged, right = judged_and_right(test, opened)
+    is_bulk = test.wanted > _BULK_DAYS * test.wanted.mean(axis=1, keepdims=True)
     return Outcome(
         mean_stock=test.mean_stock,
         n_open_days=int(test.is_open.sum()),
         wanted=test.wanted.sum(axis=1).astype(float),
         lost=test.lost.sum(axis=1).astype(float),
+        lost_in_bulk=(test.lost * is_bulk).sum(axis=1).astype(float),
         days_out=(test.on_hand[:, test.is_open] == 0).sum(axis=1).astype(float),
         alerts=opened.sum(axis=1).astype(float),
         judged=judged.sum(axis=1).astype(float),

@@ -113,6 +113,8 @@ def _told_shop(replayed: Replayed) -> dict[str, object]:
         "run_in_days": RUN_IN_DAYS,
         "test_days": TEST_DAYS,
         "open_test_days": int(shop.is_open[shop.test_from :].sum()),
+        "at_stocky_s_stock": _told_ratio([replayed.at(AT_STOCKY)]),
+        "at_higher_stock": _told_ratio([replayed.at(AT_FILL_RATE)]),
         "contests": [_told_contest(each) for each in replayed.contests],
     }
 
@@ -136,6 +138,7 @@ def _told_entry(entry: Entry) -> dict[str, object]:
         "units_wanted": float(outcome.wanted.sum()),
         "units_lost": outcome.units_lost,
         "share_lost": outcome.share_lost,
+        "share_of_lost_in_bulk": outcome.share_in_bulk,
         "days_out_of_stock": outcome.days_out_of_stock,
         "alerts_a_day": outcome.alerts_a_day,
         "alerts_judged": float(outcome.judged.sum()),

@@ -22,7 +22,7 @@ FILL_RATE = 0.95
 #: Levels of stock at which policies are compared.
 AT_STOCKY, AT_FILL_RATE = "as much stock as Stocky's rule", f"stock for {FILL_RATE:.0%} served"
 #: Deviations that are tried, of a rule; and scores of a normal distribution, of our service level.
-_DEVIATIONS, _SCORES = (-4.0, 20.0), (-4.0, 6.0)
+_DEVIATIONS, _SCORES = (-4.0, 20.0), (-4.0, 8.0)
 _NORMAL = NormalDist()
 
 

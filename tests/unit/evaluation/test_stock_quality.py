@@ -22,6 +22,15 @@ def test_lost_units_and_empty_shelves_are_counted_over_the_test_alone() -> None:
     assert outcome.n_open_days == 3
 
 
+def test_what_a_day_of_bulk_orders_lost_is_told_apart() -> None:
+    wanted = [1] * 29 + [50] + [1] * 10
+
+    outcome = outcome_of(replay(make_shop([wanted]), Told({}), 3, first=1), 39)
+
+    assert outcome.lost.tolist() == [28 + 50 + 10 - 4]
+    assert outcome.lost_in_bulk.tolist() == [50]
+
+
 def test_one_situation_is_one_alert_also_over_a_closed_day() -> None:
     ordered = np.array([[1, 2, 0, 3, 0, 1]])
 
