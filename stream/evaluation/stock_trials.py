@@ -77,11 +77,13 @@ class Trials:
         served = {name: self._at_fill_rate(name) for name in (SAFETY, ROLLING)}
         best = min(served, key=lambda name: served[name].outcome.mean_stock)
         stock = served[best].outcome.mean_stock
-        entries = {best: served[best]}
+        entries = {}
         for name in (SAFETY, ROLLING, OURS):
-            if name not in entries:
-                entries[name] = self._at_stock(name, stock, first=2.5)
-                done(name)
+            if name == best:
+                entries[name] = served[best]
+                continue
+            entries[name] = self._at_stock(name, stock, first=2.5)
+            done(name)
         yield Contest(self._lead_days, AT_FILL_RATE, stock, entries)
 
     def _at_stock(self, name: str, stock: float, *, first: float) -> Entry:

@@ -5,7 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stream.evaluation.our_orders import Alerted, Fitted, fitted, known_of, wanted_at_least
+from stream.domain.quantiles import at_level
+from stream.evaluation.our_orders import (
+    Alerted,
+    Fitted,
+    fitted,
+    known_of,
+    normal_quantiles,
+    wanted_at_least,
+)
 from stream.evaluation.shop import RUN_IN_DAYS, Shop
 from stream.evaluation.warehouse import Replay, replay
 from stream.model_specs import HORIZON_DAYS, QUANTILES
@@ -86,3 +94,13 @@ def test_a_forecast_never_falls_along_days_or_levels(learnt: Fitted) -> None:
     assert cumulative.shape == (12, HORIZON_DAYS, len(QUANTILES))
     assert bool((np.diff(cumulative, axis=1) >= -1e-5).all())
     assert bool((np.diff(cumulative, axis=2) >= -1e-5).all())
+
+
+def test_the_own_past_says_what_the_safety_stock_rule_says() -> None:
+    past = np.array([[0, 4] * 20], np.float32)
+
+    quantiles = normal_quantiles(past)
+
+    assert at_level(quantiles, 0.975)[0, 3] == pytest.approx(2 * 4 + 1.96 * 2 * 2, abs=0.01)
+    assert at_level(quantiles, 0.2)[0, 0] == pytest.approx(2 - 0.8416 * 2, abs=0.01)
+    assert quantiles.min() == 0
