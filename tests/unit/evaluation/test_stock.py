@@ -15,6 +15,8 @@ from stream.evaluation.stock_report import Asked
 from stream.evaluation.stock_trials import OURS, ROLLING, SAFETY, STOCKY
 from tests.unit.evaluation.series_files import line, lines_file
 
+pytestmark = pytest.mark.slow
+
 N_DAYS, N_PRODUCTS, N_STEPS = 210, 15, 30
 SVG = "{http://www.w3.org/2000/svg}"
 
