@@ -1,0 +1,71 @@
+"""What our alerts say to order: ``stream.domain.assessment``, for all shelves at once.
+
+The one place where the evaluation knows how the worker decides. ``orders_by_assess`` asks the
+worker's own code about one shelf; ``orders_at`` is the same for all of them, which a replay of
+thousands of shelves over months needs. A test holds the two together.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stream.domain.assessment import StockPolicy, assess
+from stream.domain.products import Level, Product
+from stream.domain.quantiles import at_level
+from stream.evaluation.shop import Counts
+from stream.evaluation.warehouse import REVIEW_DAYS, whole
+from stream.model_specs import HORIZON_DAYS
+
+#: Days that an order is to last beyond the next chance to order: everybody orders daily, up to a
+#: level. Chosen before the test.
+ORDER_DAYS = 0
+
+
+def orders_at(
+    cumulative: NDArray[np.float32], position: Counts, lead_days: int, *, service_level: float
+) -> Counts:
+    """Return units to order: where *position* is at or below the reorder point, what is suggested.
+
+    Args:
+        cumulative: ``float32[product, HORIZON_DAYS, quantile]``, as the forecaster answers.
+        position: ``int64[product]``: on the shelf and on the way.
+    """
+    high = at_level(cumulative, service_level)
+    protection = lead_days + REVIEW_DAYS
+    reorder_point = whole(_wanted(high, protection))
+    suggested = np.maximum(whole(_wanted(high, protection + ORDER_DAYS)) - position, 0)
+    orders: Counts = np.where(position <= reorder_point, suggested, 0)
+    return orders
+
+
+def orders_by_assess(
+    cumulative: NDArray[np.float32],
+    *,
+    on_hand: int,
+    inbound: int,
+    lead_days: int,
+    service_level: float,
+) -> int:
+    """Return the same for one shelf, from the figures of the worker's alert.
+
+    Args:
+        cumulative: ``float32[HORIZON_DAYS, quantile]``.
+    """
+    product = Product("shelf", level=Level(0, 0, 0, on_hand=on_hand, inbound=inbound))
+    policy = StockPolicy(
+        service_level=service_level,
+        lead_time_days=float(lead_days),
+        review_days=float(REVIEW_DAYS),
+        order_days=float(ORDER_DAYS),
+    )
+    figures = assess(product, cumulative, 0, policy).figures
+    is_low = on_hand + inbound <= figures.reorder_point
+    return figures.suggested_quantity if is_low else 0
+
+
+def _wanted(by_day: NDArray[np.float32], days: int) -> NDArray[np.float32]:
+    """Return units wanted over *days*, beyond the horizon in proportion."""
+    over = by_day[:, min(days, HORIZON_DAYS) - 1]
+    wanted: NDArray[np.float32] = over * np.float32(max(1.0, days / HORIZON_DAYS))
+    return wanted
