@@ -32,6 +32,7 @@ def models_in(folder: Path, narrator: Narrator, data: Callable[[], Data]) -> Pat
     if repository.exists() and all(fits(repository / spec.name, spec) for spec in MODELS):
         return repository
     from stream.models.acts import History  # noqa: PLC0415 - torch, not needed again
+    from stream.models.demand_history import DemandHistory, open_steps  # noqa: PLC0415
     from stream.models.train import train_all  # noqa: PLC0415
 
     known = data()
@@ -39,8 +40,7 @@ def models_in(folder: Path, narrator: Narrator, data: Callable[[], Data]) -> Pat
     with narrator.step("training", "Training both models on what came before") as update:
         train_all(
             [History.bought(*household) for household in seen.households],
-            seen.demand,
-            seen.first_weekday,
+            DemandHistory.of(seen.demand, seen.first_weekday, is_open=open_steps(seen.demand)),
             repository,
             budget_s=TRAINING_S,
             seed=SEED,

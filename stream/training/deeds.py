@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from stream.domain.trail import Kind
 from stream.errors import Misconfigured
 from stream.models.acts import History
+from stream.models.demand_history import UNKNOWN, DemandHistory, open_steps
 
 DAY_MS = 24 * 3600 * 1000
 MAX_DAYS = 2 * 365
@@ -60,13 +61,12 @@ class Deeds:
             History(*(part.tolist() for part in of_one)) for of_one in zip(*columns, strict=True)
         ]
 
-    def demand(self, min_count: int) -> tuple[NDArray[np.float32], int]:
-        """Return the units sold a day of products sold *min_count* times, and the first day's weekday.
+    def demand(self, min_count: int) -> DemandHistory:
+        """Return the units sold a day, UTC, of products sold *min_count* times, and their weekdays.
 
-        Of the last ``MAX_DAYS``: what sold before says little of what sells next.
-
-        Returns:
-            ``float32[product, day]``, -1 before a product was first sold, and Monday 0. Days are UTC.
+        Of the last ``MAX_DAYS``: what sold before says little of what sells next. Unknown is what is
+        before a product's first sale; closed are days without a sale of any product, however seldom
+        those sold.
 
         Raises:
             Misconfigured: No product was sold so often.
@@ -87,9 +87,9 @@ class Deeds:
         units = np.zeros((len(names), int(days.max()) - first + 1), dtype=np.float32)
         np.add.at(units, (products, days - first), self.quantities[sold])
         before = np.arange(units.shape[1]) < (units > 0).argmax(axis=1)[:, None]
-        units[before] = -1
+        units[before] = UNKNOWN
         # 1 January 1970 was a Thursday.
-        return units[wanted], (first + 3) % 7
+        return DemandHistory.of(units[wanted], (first + 3) % 7, is_open=open_steps(units))
 
 
 def in_time(deeds: Deeds) -> Deeds:

@@ -47,16 +47,27 @@ def test_demand_is_units_a_day_and_unknown_before_the_first_sale() -> None:
         ("ann", "jam", MONDAY_MS, Kind.VIEW, 1),
     )  # fmt: skip
 
-    demand, first_weekday = deeds.demand(2)
+    demand = deeds.demand(2)
 
-    assert demand.tolist() == [[-1, 1, 1], [3, 0, 5]]
-    assert first_weekday == 0
+    assert demand.units.tolist() == [[-1, 1, 1], [3, 0, 5]]
+    assert demand.first_phase == 0
+    assert demand.is_open.all()
+
+
+def test_days_without_any_sale_are_closed_also_where_what_sells_is_known_too_little() -> None:
+    often = [sold(f"p{at}", day) for at in range(9) for day in (0, 1, 3, 5)]
+    deeds = make_deeds(*often, sold("jam", 4))
+
+    demand = deeds.demand(2)
+
+    assert demand.units.shape == (9, 6)
+    assert demand.is_open.tolist() == [True, True, False, True, True, True]
 
 
 def test_what_sold_too_seldom_is_left_out() -> None:
     deeds = make_deeds(sold("milk", 0), sold("milk", 1), sold("jam", 1))
 
-    assert deeds.demand(2)[0].shape == (1, 2)
+    assert deeds.demand(2).units.shape == (1, 2)
     with pytest.raises(Misconfigured, match=r"sold 3 times, got 2 products, sold up to 2 times"):
         deeds.demand(3)
 
@@ -66,7 +77,7 @@ def test_one_sale_in_another_age_does_not_make_demand_endless() -> None:
         ("ann", "milk", 0, Kind.PURCHASE, 1), sold("milk", 20_000), sold("milk", 20_001)
     )
 
-    demand, _ = deeds.demand(1)
+    demand = deeds.demand(1).units
 
     assert demand.shape[1] <= MAX_DAYS
     assert demand.tolist() == [[1, 1]]
