@@ -27,9 +27,9 @@ SETTINGS: Mapping[str, int] = {
     "cumulative": 1,
 }
 _MAX_STEPS = 4_000
-#: Days kept for calibration and validation where there are enough, and of less than so many in all
-#: that share: what is left is trained on. Forecasts are made from every week of them.
-_DAYS_HELD, _SHARE_HELD, _EVERY_DAYS = 2 * HORIZON_DAYS, 0.25, 7
+#: Horizons kept for calibration: a quarter of all steps, but so many at least and at most. What is
+#: before is fitted to. Between the forecasts made of them are so many steps: no week, no year.
+_FEWEST_HELD, _MOST_HELD, _SHARE_HELD, _EVERY = 1, 2, 0.25, 5
 _FEWEST_DAYS = 14 + 2 * HORIZON_DAYS
 _N_VALIDATED = 4_000
 #: Days ahead for which the metrics tell how often the P90 held: a usual lead time.
@@ -42,8 +42,8 @@ class TrainedForecaster:
 
     Attributes:
         metrics: Mean pinball loss over the mean demand, beside the product's own empirical
-            quantiles; less is better. And how often the P90 of a week held, before calibration by
-            these very days.
+            quantiles; less is better. And how often the P90 of a week held. The levels were
+            calibrated by these days, among others.
     """
 
     network: DemandQuantiles
@@ -73,18 +73,34 @@ def train_forecaster(
     n_days = past.units.shape[1]
     if n_days < _FEWEST_DAYS:
         raise ValueError(f"expected at least {_FEWEST_DAYS} days of demand, got {n_days}")
-    n_held = min(_DAYS_HELD, max(HORIZON_DAYS, int(_SHARE_HELD * n_days)))
     pace = Pace("forecaster", max_steps, seconds, progress)
-    fitted = past.until(n_days - n_held)
-    network = fit_quantiles(fitted, SETTINGS, pace=pace, seed=seed, checkpoint=checkpoint)
-    windows = Windows(past, network)
-    starts = range(n_days - n_held, n_days, _EVERY_DAYS)
+    network = fit_calibrated(past, SETTINGS, pace=pace, seed=seed, checkpoint=checkpoint)
     draw = np.random.default_rng(seed)
-    metrics = {"n_steps": float(pace.n_steps), **_validate(network, windows, draw)}
+    metrics = {"n_steps": float(pace.n_steps), **_validate(network, Windows(past, network), draw)}
+    return TrainedForecaster(network, SETTINGS, metrics)
+
+
+def fit_calibrated(
+    past: DemandHistory,
+    settings: Mapping[str, int],
+    *,
+    pace: Pace,
+    seed: int,
+    checkpoint: Checkpoint | None = None,
+) -> DemandQuantiles:
+    """Return a network fitted to all but the last steps of *past*, and calibrated by those.
+
+    Raises:
+        Misconfigured: The checkpoint is of another network.
+    """
+    n_steps, horizon = past.units.shape[1], settings["horizon"]
+    n_held = int(np.clip(_SHARE_HELD * n_steps, _FEWEST_HELD * horizon, _MOST_HELD * horizon))
+    fitted = past.until(n_steps - n_held)
+    network = fit_quantiles(fitted, settings, pace=pace, seed=seed, checkpoint=checkpoint)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        calibrate(network, windows, starts)
-    return TrainedForecaster(network, SETTINGS, metrics)
+        calibrate(network, Windows(past, network), range(n_steps - n_held, n_steps, _EVERY))
+    return network
 
 
 def _validate(
@@ -103,8 +119,10 @@ def _validate(
     return {
         "n_validated": float(len(after)),
         "pinball": float((by_horizon(pinball(ours, so_far)) * counted).sum() / units),
-        "pinball_empirical": float((by_horizon(pinball(empirical, so_far)) * counted).sum() / units),
-        "p90_held_uncalibrated": float(week[:, -1].mean()),
+        "pinball_empirical": float(
+            (by_horizon(pinball(empirical, so_far)) * counted).sum() / units
+        ),
+        "p90_held": float(week[:, -1].mean()),
     }
 
 

@@ -17,7 +17,7 @@ from stream.models.checkpoint import Checkpoint
 from stream.models.counts import spread
 from stream.models.demand_history import UNKNOWN, Demand, DemandHistory
 from stream.models.progress import Pace
-from stream.models.served.forecaster.network import OPEN, DemandQuantiles, scale_of
+from stream.models.served.forecaster.network import OPEN, PRICE, DemandQuantiles, scale_of
 from stream.models.threads import half_the_cores
 
 #: Fewest steps since a product became known before a forecast that is trained on or validated.
@@ -25,6 +25,8 @@ MIN_KNOWN = 1
 #: Share of what is trained on that forgets all but a few steps, and how many those are at most: new
 #: products are few among the windows, and each is of a product that was new at one time only.
 _FORGETTING, _N_LEFT = 0.15, 14
+#: Share that forgets its prices: many a product is asked about without.
+_UNPRICED = 0.3
 _ROWS = 512
 _LEARNING_RATE = 2e-3
 #: The weights in use are an average over the last steps, about so many; fewer at the beginning.
@@ -162,7 +164,7 @@ class _Fitting:
         read, after, _ = self._windows.cut(products, starts)
         if not len(after):
             return
-        read = read._replace(demand=self._forgotten(read.demand))
+        read = read._replace(demand=self._forgotten(read.demand), days=self._unpriced(read.days))
         loss = self._loss(read, after)
         # Counts spread as the root of their mean: neither large sellers nor small ones decide.
         known = (read.demand >= 0).to(after.dtype)
@@ -180,6 +182,13 @@ class _Fitting:
         n_left[self._draw.random(n_rows) >= _FORGETTING] = n_steps
         is_left = np.arange(n_steps) >= n_steps - n_left[:, None]
         return torch.where(torch.from_numpy(is_left), demand, UNKNOWN)
+
+    def _unpriced(self, days: Tensor) -> Tensor:
+        """Return *days* with some rows as if no price were known."""
+        is_priced = self._draw.random(len(days)) >= _UNPRICED
+        priced = days.clone()
+        priced[:, :, PRICE] *= torch.from_numpy(is_priced[:, None])
+        return priced
 
     def _loss(self, read: Read, after: Tensor) -> Tensor:
         """Return the loss by step; unknown steps count as closed, in the forecast and in what came.
