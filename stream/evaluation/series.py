@@ -13,9 +13,9 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from pyarrow import ArrowException
 
+from stream.demo.household_orders import read_purchases
 from stream.domain.demand import weekday_of
 from stream.errors import Misconfigured
-from stream.demo.household_orders import read_purchases
 from stream.model_specs import HISTORY_DAYS, HORIZON_DAYS
 from stream.models.demand_history import UNKNOWN, DemandHistory, open_steps
 
@@ -180,7 +180,7 @@ def _daily(rows: pd.DataFrame) -> Series:
     first = sold["day"].min()
     day = (sold["day"] - first).dt.days.to_numpy()
     ids, product = np.unique(sold["stock_code"].astype(str), return_inverse=True)
-    return _by_day(ids, product, day, sold["quantity"].to_numpy(), int(first.dayofweek))
+    return _by_day(ids, product, day, sold["quantity"].to_numpy(), weekday=int(first.dayofweek))
 
 
 def _demo() -> Series:
@@ -189,11 +189,13 @@ def _demo() -> Series:
     ids, product = np.unique(bought.product_id, return_inverse=True)
     first = int(bought.days().min())
     weekday = weekday_of(first)
-    return _by_day(ids.astype(str), product, bought.days() - first, bought.quantity, weekday)
+    return _by_day(
+        ids.astype(str), product, bought.days() - first, bought.quantity, weekday=weekday
+    )
 
 
 def _by_day(
-    ids: NDArray[np.str_], product: _Numbers, day: _Numbers, quantity: _Numbers, weekday: int
+    ids: NDArray[np.str_], product: _Numbers, day: _Numbers, quantity: _Numbers, *, weekday: int
 ) -> Series:
     n_days = int(day.max()) + 1
     if n_days < 2 * HORIZON_DAYS + HISTORY_DAYS:

@@ -107,8 +107,11 @@ async def test_forecasts_never_fall_along_either_axis(models: TritonModels) -> N
     demand = make_demand()[:, :HISTORY_DAYS]
     demand[:8, :70] = -1
 
-    inputs: Tensors = {"demand": demand, "weekday": np.full((len(demand), 1), 3, np.int64)}
-    inputs["days"] = make_days(len(demand))
+    inputs: Tensors = {
+        "demand": demand,
+        "weekday": np.full((len(demand), 1), 3, np.int64),
+        "days": make_days(len(demand)),
+    }
     cumulative = (await models.infer(FORECASTER, "1", inputs))["cumulative"]
 
     assert bool((np.diff(cumulative, axis=1) >= 0).all())
