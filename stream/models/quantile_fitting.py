@@ -25,8 +25,8 @@ MIN_KNOWN = 1
 #: Share of what is trained on that forgets all but a few steps, and how many those are at most: new
 #: products are few among the windows, and each is of a product that was new at one time only.
 _FORGETTING, _N_LEFT = 0.15, 14
-#: Share that forgets its prices: many a product is asked about without.
-_UNPRICED = 0.3
+#: Shares that forget all prices, and those ahead: many are asked about without, or without a plan.
+_UNPRICED, _UNPLANNED = 0.3, 0.2
 _ROWS = 512
 _LEARNING_RATE = 2e-3
 #: The weights in use are an average over the last steps, about so many; fewer at the beginning.
@@ -184,10 +184,11 @@ class _Fitting:
         return torch.where(torch.from_numpy(is_left), demand, UNKNOWN)
 
     def _unpriced(self, days: Tensor) -> Tensor:
-        """Return *days* with some rows as if no price were known."""
-        is_priced = self._draw.random(len(days)) >= _UNPRICED
+        """Return *days* with some rows as if no price were known, and some as if none were planned."""
+        drawn = torch.from_numpy(self._draw.random(len(days)))[:, None]
         priced = days.clone()
-        priced[:, :, PRICE] *= torch.from_numpy(is_priced[:, None])
+        priced[:, :, PRICE] *= drawn >= _UNPRICED
+        priced[:, self._network.history :, PRICE] *= drawn >= _UNPRICED + _UNPLANNED
         return priced
 
     def _loss(self, read: Read, after: Tensor) -> Tensor:

@@ -11,7 +11,13 @@ from numpy.typing import NDArray
 from stream.domain.trail import Kind
 from stream.errors import Misconfigured
 from stream.models.acts import History
-from stream.models.demand_history import UNKNOWN, DemandHistory, open_steps
+from stream.models.demand_history import (
+    UNKNOWN,
+    DemandHistory,
+    mean_by_day,
+    open_steps,
+    relative_prices,
+)
 
 DAY_MS = 24 * 3600 * 1000
 MAX_DAYS = 2 * 365
@@ -30,6 +36,7 @@ class Deeds:
         at_ms: When it was; numbers that rise where only the order is known.
         kinds: ``domain.trail.Kind``.
         quantities: Units.
+        prices: Of a unit, NaN where unknown; of all products in one currency, or of each.
     """
 
     visitors: Names
@@ -37,6 +44,7 @@ class Deeds:
     at_ms: Numbers
     kinds: Numbers
     quantities: Numbers
+    prices: NDArray[np.float64]
 
     def __len__(self) -> int:
         return len(self.at_ms)
@@ -47,7 +55,7 @@ class Deeds:
         digest = hashlib.sha256()
         for names in (self.visitors, self.products):
             digest.update("\n".join(names.tolist()).encode())
-        for numbers in (self.at_ms, self.kinds, self.quantities):
+        for numbers in (self.at_ms, self.kinds, self.quantities, self.prices):
             digest.update(numbers.tobytes())
         return digest.hexdigest()
 
@@ -89,7 +97,13 @@ class Deeds:
         before = np.arange(units.shape[1]) < (units > 0).argmax(axis=1)[:, None]
         units[before] = UNKNOWN
         # 1 January 1970 was a Thursday.
-        return DemandHistory.of(units[wanted], (first + 3) % 7, is_open=open_steps(units))
+        paid = mean_by_day(self.prices[sold], products, days - first, shape=units.shape)
+        return DemandHistory.of(
+            units[wanted],
+            (first + 3) % 7,
+            is_open=open_steps(units),
+            price=relative_prices(paid[wanted], units[wanted]),
+        )
 
 
 def in_time(deeds: Deeds) -> Deeds:
@@ -101,4 +115,5 @@ def in_time(deeds: Deeds) -> Deeds:
         deeds.at_ms[order],
         deeds.kinds[order],
         deeds.quantities[order],
+        deeds.prices[order],
     )

@@ -41,7 +41,8 @@ def shares_of(network: DemandQuantiles, windows: Windows, start: int) -> NDArray
     read, after, _ = windows.cut(np.arange(400), np.full(400, start))
     with torch.inference_mode():
         forecast = network(*read).numpy()
-    return held(forecast, after.cumsum(dim=1).numpy()).mean(axis=0)
+    shares: NDArray[np.float64] = held(forecast, after.cumsum(dim=1).numpy()).mean(axis=0)
+    return shares
 
 
 def test_a_forecast_that_is_too_narrow_is_widened_to_what_came(windows: Windows) -> None:

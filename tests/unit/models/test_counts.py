@@ -32,8 +32,9 @@ def probabilities(mean: float, size: float) -> NDArray[np.float64]:
     ways = np.array([math.lgamma(k + size) - math.lgamma(k + 1) for k in counts])
     share = size / (size + mean)
     logs = ways - math.lgamma(size) + size * math.log(share) + counts * math.log1p(-share)
-    each: NDArray[np.float64] = np.exp(logs)
-    return each / each.sum()
+    each = np.exp(logs)
+    shares: NDArray[np.float64] = each / each.sum()
+    return shares
 
 
 def counted(size: float, low: float = 0.03, high: float = 60.0) -> Counted:

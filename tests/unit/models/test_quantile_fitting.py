@@ -134,9 +134,9 @@ def test_a_product_that_is_sold_out_half_the_time_is_forecast_at_its_true_rate()
     is_sold_out = draw.random(wanted.shape) < 0.5
     sold = np.where(is_sold_out, 0, wanted)
 
-    network = fitted(without_sold_out(sold, is_sold_out), 300, width=32, cumulative=1)
+    network = fitted(without_sold_out(sold, is_sold_out), 200, width=32, cumulative=1)
 
     whole = forecast_of(network, without_sold_out(sold, is_sold_out))
-    taught_zero = forecast_of(fitted(sold, 300, width=32, cumulative=1), sold)
+    taught_zero = forecast_of(fitted(sold, 200, width=32, cumulative=1), sold)
     assert whole[:, -1, MEDIAN].mean() == pytest.approx(4 * 6.0, rel=0.1)
     assert taught_zero[:, -1, MEDIAN].mean() < 0.7 * 4 * 6.0

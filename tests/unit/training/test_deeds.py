@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -14,7 +17,14 @@ def make_deeds(*acts: tuple[str, str, int, Kind, int]) -> Deeds:
     visitors, products, *numbers = zip(*acts, strict=True)
     at_ms, kinds, quantities = (np.array(column, dtype=np.int64) for column in numbers)
     return in_time(
-        Deeds(np.array(visitors, object), np.array(products, object), at_ms, kinds, quantities)
+        Deeds(
+            np.array(visitors, object),
+            np.array(products, object),
+            at_ms,
+            kinds,
+            quantities,
+            np.full(len(visitors), np.nan),
+        )
     )
 
 
@@ -62,6 +72,17 @@ def test_days_without_any_sale_are_closed_also_where_what_sells_is_known_too_lit
 
     assert demand.units.shape == (9, 6)
     assert demand.is_open.tolist() == [True, True, False, True, True, True]
+
+
+def test_prices_are_told_of_what_often_sells_and_relative_to_the_usual_one() -> None:
+    deeds = make_deeds(*[sold(product, day) for day in range(21) for product in ("jam", "milk")])
+    prices = np.where(deeds.at_ms // DAY_MS < 4 + 14, 2.0, 1.0)
+    prices[(deeds.products == "milk") & (deeds.at_ms // DAY_MS > 4 + 3)] = np.nan
+
+    price = replace(deeds, prices=prices).demand(2).price
+
+    assert price[0].tolist() == pytest.approx([0.0] * 14 + [-math.log(2)] * 7)
+    assert not price[1].any()
 
 
 def test_what_sold_too_seldom_is_left_out() -> None:
