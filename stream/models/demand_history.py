@@ -85,7 +85,7 @@ def open_steps(units: Demand) -> Days:
 
 
 def mean_by_day(
-    prices: NDArray[np.floating[Any]], products: Indices, days: Indices, *, shape: tuple[int, int]
+    prices: NDArray[np.floating[Any]], products: Indices, days: Indices, *, shape: tuple[int, ...]
 ) -> Prices:
     """Return the mean price of each product's lines of a day, ``float32[product, day]``.
 
@@ -120,7 +120,9 @@ def relative_prices(paid: Prices, sold: Demand) -> Demand:
     is_seen = np.isfinite(whole).sum(axis=1) >= _MIN_SHARE_PRICED * n_known
     prices = np.zeros_like(whole)
     by_week = whole[is_seen].reshape(-1, n_weeks, _DAYS_A_WEEK)
-    of_week = np.ma.median(np.ma.masked_invalid(by_week), axis=2).filled(np.nan)
+    # Masked, since numpy warns of a median of nothing, and a week may have no price.
+    known = np.ma.masked_invalid(by_week)  # type: ignore[no-untyped-call]
+    of_week = np.ma.median(known, axis=2).filled(np.nan)  # type: ignore[no-untyped-call]
     usual = np.nanmedian(whole[is_seen], axis=1)
     over_usual = np.log(of_week / usual[:, None]).clip(-_FARTHEST_PRICE, _FARTHEST_PRICE)
     prices[is_seen] = np.repeat(np.nan_to_num(over_usual), _DAYS_A_WEEK, axis=1)
