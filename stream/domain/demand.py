@@ -1,8 +1,8 @@
 """Units wanted a day, by the day it happened, and what they say without any model.
 
 What sold is not what was wanted: on a day on which a product was sold out, or that is not over yet,
-more may have been. Such a day counts where it sold at least what an ordinary day does, and is
-unknown where it sold less; a day on which the store is closed is unknown as well.
+more may have been. Such a day counts as what ordinary days bring that sold as much, at least. A day on
+which the store is closed is unknown.
 """
 
 from __future__ import annotations
@@ -20,6 +20,10 @@ from stream.model_specs import HISTORY_DAYS, HORIZON_DAYS, QUANTILES
 #: Days of history from which sums over the whole horizon are counted instead of assumed.
 MIN_COUNTED_DAYS = 2 * HORIZON_DAYS
 UNKNOWN = -1.0
+#: What a product's own past weighs beside the network where all of it is known. Chosen by the units
+#: lost in a simulated warehouse, on days before those that are reported: ``benchmarks/stock.md``.
+OWN_PAST = 0.5
+_SCORES = np.array([NormalDist().inv_cdf(level) for level in QUANTILES])
 _ALWAYS_OPEN = np.ones(HORIZON_DAYS, dtype=bool)
 
 #: A day since the Unix epoch and its net units: ordered less cancelled, so it may be negative.
@@ -69,8 +73,8 @@ def window(
 ) -> Window:
     """Return ``float32[HISTORY_DAYS]``: units wanted a day, *today* last, -1 where unknown.
 
-    Unknown are the days before *known_since_day*; those on which the store was closed, unless it
-    sold; and those *sold_out*, and today, where they sold less than an ordinary day.
+    Unknown are the days before *known_since_day*, and those on which the store was closed, unless it
+    sold. Those *sold_out*, and today, are as they were likely wanted: see :func:`filled`.
     """
     first = today - HISTORY_DAYS + 1
     units = sold(demand, first, HISTORY_DAYS)
@@ -82,20 +86,40 @@ def window(
     for day in sold_out:
         if first <= day <= today:
             censored[day - first] = True
-    return mask_censored(units, known, censored)
+    return filled(units, known, censored)
 
 
-def mask_censored(units: Window, known: NDArray[np.bool_], censored: NDArray[np.bool_]) -> Window:
-    """Return *units* with -1 where they are unknown.
+def filled(units: Window, known: NDArray[np.bool_], censored: NDArray[np.bool_]) -> Window:
+    """Return *units* with -1 where they are unknown, and *censored* days as likely as not.
 
-    A *censored* day is known where it sold at least the mean of the days that are not: it says that
-    as many were wanted, at least. Less may mean anything. Where there is no other day, all that sold
-    are known: what sells out every day is wanted.
+    A censored day that sold nothing is unknown where there is no other day to go by.
     """
-    ordinary = known & ~censored
-    mean = float(units[ordinary].mean()) if ordinary.any() else 0.0
-    kept = known & (~censored | ((units >= mean) & (units > 0)))
-    return np.where(kept, units, np.float32(UNKNOWN))
+    ordinary, cut = known & ~censored, known & censored
+    wanted = np.where(known, units, np.float32(UNKNOWN))
+    if not cut.any():
+        return wanted
+    likely = likely_wanted(units[cut], units[None], ordinary[None])
+    wanted[cut] = np.where((likely > 0) | ordinary.any(), likely, np.float32(UNKNOWN))
+    return wanted
+
+
+def likely_wanted(
+    sold: NDArray[np.float32], past: NDArray[np.float32], ordinary: NDArray[np.bool_]
+) -> NDArray[np.float32]:
+    """Return what was likely wanted on days on which no more than *sold* could be.
+
+    The mean of the *ordinary* days that sold as much, at least; where there is none, what sold. A day
+    that sells out is one of the better ones: to leave it out would leave the weak ones.
+
+    Args:
+        sold: ``float32[day]``.
+        past: ``float32[day or 1, past]``.
+        ordinary: ``bool[day or 1, past]``.
+    """
+    possible = ordinary & (past >= sold[:, None])
+    n_possible = possible.sum(axis=1)
+    mean = (past * possible).sum(axis=1) / np.maximum(n_possible, 1)
+    return np.where(n_possible > 0, mean, sold).astype(np.float32)
 
 
 def total(demand: tuple[DayUnits, ...], since_day: int, today: int) -> int:
@@ -132,6 +156,36 @@ def empirical_quantiles(
     return np.maximum.accumulate(rising, axis=1).astype(np.float32)
 
 
+def with_own_past(
+    cumulative: NDArray[np.float32], window: Window, opening: NDArray[np.bool_]
+) -> NDArray[np.float32]:
+    """Return a forecast of all products' network, drawn towards the product's own past.
+
+    Half way where all of the window is known, and less where less of it is. A network that has learnt
+    what products are like in general is slow to believe what one of them is like.
+
+    Args:
+        cumulative: ``float32[..., HORIZON_DAYS, len(QUANTILES)]``, never falling along either axis.
+        window: ``float32[..., HISTORY_DAYS]`` as ``window`` gives it.
+        opening: ``bool[HORIZON_DAYS]``: whether the store sells on the days ahead.
+
+    Returns:
+        The same shape, never falling along either axis.
+    """
+    known = window >= 0
+    n_known = known.sum(axis=-1)
+    units = np.where(known, window, 0)
+    mean = units.sum(axis=-1) / np.maximum(n_known, 1)
+    variance = (known * (units - mean[..., None]) ** 2).sum(axis=-1) / np.maximum(n_known, 1)
+    n_open = np.cumsum(opening)[:, None]
+    spread = np.sqrt(variance)[..., None, None] * np.sqrt(n_open) * _SCORES
+    own = np.maximum(mean[..., None, None] * n_open + spread, 0)
+    own = np.maximum.accumulate(own, axis=-2)
+    weight = (OWN_PAST * n_known / window.shape[-1])[..., None, None]
+    mixed: NDArray[np.float32] = (cumulative + weight * (own - cumulative)).astype(np.float32)
+    return mixed
+
+
 def _counted(known: NDArray[np.float64], n_open: NDArray[np.int64]) -> NDArray[np.float64]:
     running = np.concatenate(([0.0], np.cumsum(known)))
     return np.stack(
@@ -145,5 +199,4 @@ def _counted(known: NDArray[np.float64], n_open: NDArray[np.int64]) -> NDArray[n
 def _poisson(known: NDArray[np.float64], n_open: NDArray[np.int64]) -> NDArray[np.float64]:
     mean = float(known.mean()) if known.size else 0.0
     expected = mean * n_open[:, None]
-    deviations = np.array([NormalDist().inv_cdf(level) for level in QUANTILES])
-    return np.asarray(expected + deviations * np.sqrt(expected))
+    return np.asarray(expected + _SCORES * np.sqrt(expected))

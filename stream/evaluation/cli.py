@@ -54,13 +54,15 @@ def recommender(
 def forecaster(
     dataset: Annotated[
         Path,
-        typer.Option(help="Parquet with part_id, month, qty; or with the lines of invoices."),
+        typer.Option(
+            help="Parquet with part_id, month, qty, or the lines of invoices; or demo, its real orders."
+        ),
     ],
     report: Annotated[Path | None, typer.Option(help="Write the figures to this file.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the training.")] = 1,
     steps: Annotated[int, typer.Option(min=1, help="Of training, of each network.")] = 1500,
 ) -> None:
-    """Forecast the last steps of every series, beside Croston, TSB and what sold of late."""
+    """Forecast the last steps of every series beside others, and tell how often quantiles held."""
     from stream.evaluation.forecast_report import Asked
     from stream.evaluation.forecaster import run_evaluate_forecaster
 

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream.domain.assessment import StockPolicy, assess
-from stream.domain.products import Level, Product
+from stream.domain.positions import Count, Incoming, Position
+from stream.domain.products import Product
 from stream.domain.quantiles import at_level
 from stream.evaluation.shop import Counts
 from stream.evaluation.warehouse import REVIEW_DAYS, whole
@@ -52,7 +53,8 @@ def orders_by_assess(
     Args:
         cumulative: ``float32[HORIZON_DAYS, quantile]``.
     """
-    product = Product("shelf", level=Level(0, 0, 0, on_hand=on_hand, inbound=inbound))
+    position = Position(level=Count(0, 0, 0, on_hand), incoming=Incoming(0, 0, 0, inbound))
+    product = Product("shelf", positions=(position,))
     policy = StockPolicy(
         service_level=service_level,
         lead_time_days=float(lead_days),

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pyarrow import ArrowException
 
 from stream.demo.household_orders import read_purchases
-from stream.domain.demand import weekday_of
+from stream.domain.calendar import weekday_of
 from stream.errors import Misconfigured
 from stream.evaluation.series import LINES, sales
 from stream.model_specs import HISTORY_DAYS

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import structlog
@@ -15,13 +15,14 @@ from stream.domain.demand import empirical_quantiles
 from stream.domain.products import Product, demand_window
 from stream.domain.stock import Forecast
 from stream.errors import InferenceUnavailable
-from stream.model_specs import FORECASTER, HORIZON_DAYS
+from stream.model_specs import FORECASTER, HISTORY_DAYS, HORIZON_DAYS, N_DAY_CHANNELS, OPEN
 from stream.pipeline.scoring import infer_rows
 from stream.ports import Inference, Tensors
 
 log = structlog.get_logger(__name__)
 
 Window = NDArray[np.float32]
+Days = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,30 @@ def from_own_past(window: Window, opening: NDArray[np.bool_]) -> Forecasted:
     return Forecasted(source, empirical_quantiles(window, opening))
 
 
+class Row(NamedTuple):
+    """What the forecaster is told of a product: what was wanted, and what is known of the days."""
+
+    window: Window
+    days: Days
+
+    @property
+    def opening(self) -> NDArray[np.bool_]:
+        """Whether the store sells on the days ahead, ``bool[HORIZON_DAYS]``."""
+        return self.days[HISTORY_DAYS:, OPEN] > 0
+
+
+def days_around(today: int, calendar: Calendar) -> Days:
+    """Return what is known of the days of a window and of those ahead.
+
+    Returns:
+        ``float32[HISTORY_DAYS + HORIZON_DAYS, N_DAY_CHANNELS]``, as the forecaster's ``days``; the
+        day after *today* is at ``HISTORY_DAYS``. Prices are the usual ones.
+    """
+    days = np.zeros((HISTORY_DAYS + HORIZON_DAYS, N_DAY_CHANNELS), np.float32)
+    days[:, OPEN] = calendar.opening(today - HISTORY_DAYS + 1, len(days))
+    return days
+
+
 class Forecaster:
     """Asks the forecaster of the version in use.
 
@@ -61,28 +86,29 @@ class Forecaster:
         A product that the model refuses, or answers with what is no number, gets the quantiles of
         its own past: its events were folded and a planner must hear of it all the same.
         """
-        windows = [demand_window(product, today, self._calendar) for product in products]
+        days = days_around(today, self._calendar)
+        rows = [Row(demand_window(each, today, self._calendar), days) for each in products]
         if self.version:
             try:
-                return await self._ask(windows, today)
+                return await self._ask(rows, weekday_of(today + 1))
             except InferenceUnavailable:
                 pass
-        opening = self._calendar.opening(today + 1, HORIZON_DAYS)
-        return [from_own_past(window, opening) for window in windows]
+        return [from_own_past(row.window, row.opening) for row in rows]
 
-    async def _ask(self, windows: Sequence[Window], today: int) -> list[Forecasted]:
-        weekday, opening = weekday_of(today + 1), self._calendar.opening(today + 1, HORIZON_DAYS)
-
-        def encode(some: Sequence[Window]) -> Tensors:
-            demand: NDArray[Any] = np.stack(some)
-            return {"demand": demand, "weekday": np.full((len(some), 1), weekday, np.int64)}
+    async def _ask(self, rows: Sequence[Row], weekday: int) -> list[Forecasted]:
+        def encode(some: Sequence[Row]) -> Tensors:
+            return {
+                "demand": np.stack([row.window for row in some]),
+                "weekday": np.full((len(some), 1), weekday, np.int64),
+                "days": np.stack([row.days for row in some]),
+            }
 
         source = Forecast(FORECASTER.name, self.version)
         outputs, accepted, refused = await infer_rows(
-            self._inference, FORECASTER, source.version, windows, encode=encode
+            self._inference, FORECASTER, source.version, rows, encode=encode
         )
         answered = dict(zip(accepted, outputs.get("cumulative", ()), strict=True))
-        usable = {i: rows for i, rows in answered.items() if np.isfinite(rows).all()}
+        usable = {i: answer for i, answer in answered.items() if np.isfinite(answer).all()}
         if refused or len(usable) < len(answered):
             log.warning(
                 "forecasts_from_own_past",
@@ -90,6 +116,6 @@ class Forecaster:
                 not_finite=len(answered) - len(usable),
             )
         return [
-            Forecasted(source, usable[i]) if i in usable else from_own_past(window, opening)
-            for i, window in enumerate(windows)
+            Forecasted(source, usable[i]) if i in usable else from_own_past(row.window, row.opening)
+            for i, row in enumerate(rows)
         ]

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from stream.domain.calendar import DAY_MS, UTC_DAYS, weekday_of
-from stream.domain.demand import empirical_quantiles, mask_censored
+from stream.domain.demand import empirical_quantiles, filled
 from stream.model_specs import HISTORY_DAYS, HORIZON_DAYS, QUANTILES
 
 MEDIAN = QUANTILES.index(0.5)
@@ -65,19 +65,35 @@ def censored(units: list[float], *places: int) -> list[float]:
     days_sold = np.array(units, np.float32)
     on = np.zeros(len(units), dtype=bool)
     on[list(places)] = True
-    return [float(each) for each in mask_censored(days_sold, np.ones_like(on), on)]
+    return [float(each) for each in filled(days_sold, np.ones_like(on), on)]
 
 
-def test_censored_day_is_known_where_it_sold_at_least_what_is_usual() -> None:
-    assert censored([2, 4, 3, 2, 0], 2, 3, 4) == [2, 4, 3, -1, -1]
+def test_censored_day_is_what_ordinary_days_bring_that_sold_as_much() -> None:
+    assert censored([2, 4, 6, 5, 0, 9], 3, 4, 5) == [2, 4, 6, 6, 4, 9]
 
 
 def test_product_that_always_sells_out_is_wanted_at_least_as_it_sold() -> None:
     assert censored([2, 0, 3], 0, 1, 2) == [2, -1, 3]
 
 
-def test_slow_seller_without_a_sale_on_a_censored_day_is_unknown_then() -> None:
-    assert censored([0, 0, 0, 0], 3) == [0, 0, 0, -1]
+def test_slow_seller_is_not_wanted_less_for_a_day_without_stock() -> None:
+    assert censored([0, 0, 1, 0], 3) == [0, 0, 1, pytest.approx(1 / 3)]
+
+
+@given(st.floats(0.2, 20), st.integers(1, 6), st.integers(0, 2**32))
+def test_days_without_stock_teach_neither_zero_nor_only_the_weak_days(
+    rate: float, shelf: int, seed: int
+) -> None:
+    """Filled every day to so many times the rate, on every third day to a part of it."""
+    draw = np.random.default_rng(seed)
+    wanted = draw.poisson(rate, 3_000).astype(np.float32)
+    there = np.where(np.arange(3_000) % 3 == 0, np.ceil(rate * shelf / 4), 1e9)
+    sold = np.minimum(wanted, there).astype(np.float32)
+    is_out = wanted >= there
+
+    found = filled(sold, np.ones_like(is_out), is_out)
+
+    assert found.mean() == pytest.approx(wanted.mean(), rel=0.12)
 
 
 def test_days_on_which_the_store_is_closed_are_forecast_nothing() -> None:

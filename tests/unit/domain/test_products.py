@@ -420,7 +420,7 @@ def test_days_before_the_product_was_known_are_not_days_without_demand() -> None
 
     assert window.dtype == np.float32
     assert window.shape == (HISTORY_DAYS,)
-    assert window[-4:].tolist() == [-1, 4, 0, -1]  # today is not over yet
+    assert window[-4:].tolist() == [-1, 4, 0, 2]  # today is not over yet
 
 
 def test_unknown_product_has_no_known_day() -> None:
@@ -496,7 +496,7 @@ def test_day_begins_where_the_store_is() -> None:
     assert product.demand == ((TODAY, 1),)
 
 
-def test_days_without_anything_to_sell_are_unknown_where_they_sold_less_than_usual() -> None:
+def test_days_without_anything_to_sell_are_what_other_days_bring() -> None:
     product = fold(
         [
             make_movement(n, units=-units, occurred_at_ms=NOON_MS - (6 - n) * DAY_MS)
@@ -505,7 +505,15 @@ def test_days_without_anything_to_sell_are_unknown_where_they_sold_less_than_usu
     )
     product = replace(product, sold_out=(TODAY - 4, TODAY - 3, TODAY - 2))
 
-    assert demand_window(product, TODAY)[-7:].tolist() == [4, 4, -1, 6, -1, 0, -1]
+    assert demand_window(product, TODAY)[-7:].tolist() == [
+        4,
+        4,
+        4,
+        6,
+        pytest.approx(8 / 3),
+        0,
+        pytest.approx(8 / 3),
+    ]
 
 
 def test_drought_lasts_from_an_empty_shelf_to_the_day_before_it_is_filled() -> None:
@@ -526,7 +534,7 @@ def test_closed_days_are_unknown_and_not_days_without_demand() -> None:
 
     window = demand_window(product, TODAY, sundays)
 
-    assert window[-7:].tolist() == [4, 0, -1, 0, 0, 0, -1]
+    assert window[-7:].tolist() == [4, 0, -1, 0, 0, 0, pytest.approx(0.8)]
 
 
 def test_demand_older_than_the_window_is_forgotten() -> None:
