@@ -131,7 +131,9 @@ def _excess(product: Product, assessment: Assessment, policy: StockPolicy) -> Fi
     since = assessment.figures.days_since_sale
     if since is not None and since >= policy.dead_days:
         return Finding("excess", "dead_stock", "warning", False, assessment.units)
-    is_over = assessment.slack <= 0
+    state = alert_of(product, "excess")
+    was_dead = state is not None and state.kind == "dead_stock"
+    is_over = was_dead or assessment.slack <= 0
     if assessment.surplus <= 0 or assessment.known_days < policy.known_days:
         return Finding("excess", is_safe=is_over)
     return Finding("excess", "overstock", "info", False, assessment.surplus)

@@ -630,6 +630,17 @@ def test_shortages_are_not_snoozed_where_the_policy_forbids_it() -> None:
     assert alert.status == "opened"
 
 
+def test_dead_stock_is_over_when_one_is_sold_and_it_is_not_too_much() -> None:
+    """11 units of 0.1 a day last 110 days: less than is too much, more than ends an overstock."""
+    planner = Planner()
+    (dead,) = planner.look(selling([1] + [0] * 59, 0, units=12), daily=0.1)
+
+    (over,) = planner.look(selling([1] + [0] * 59, 1, units=11), daily=0.1, hours=1)
+
+    assert (dead.kind, dead.status) == ("dead_stock", "opened")
+    assert (over.alert_id, over.status) == (dead.alert_id, "resolved")
+
+
 # --- Storms ------------------------------------------------------------------------------------
 
 
