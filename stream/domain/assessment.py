@@ -182,6 +182,7 @@ def assess(
         suggested_quantity=_in_packs(to_order, product) if units + coming <= reorder_point else 0,
         pack_size=product.pack_size,
         minimum_order=product.minimum_order,
+        overstock_days=policy.overstock_days,
         excess_units=max(0, units + coming - enough),
         units_today=units_today,
         usual_daily=round(usual, 3),

@@ -26,7 +26,7 @@ def explain(
         told = f"{told} The delivery that was due {figures.next_delivery_date} is late."
     if snoozed_until is None:
         return told
-    return f"{told} What is on the way will do: nothing to decide until {snoozed_until}."
+    return f"{told} What is on the way will do, and no order comes sooner: nothing to decide until {snoozed_until}."
 
 
 def _oversold(figures: StockFigures) -> str:
@@ -79,8 +79,8 @@ def _demand_spike(figures: StockFigures) -> str:
 
 def _overstock(figures: StockFigures) -> str:
     return (
-        f"{_there(figures)}, {_selling(figures)}: {figures.excess_units} more than are wanted for as "
-        "long as is planned."
+        f"{_there(figures)}, {_selling(figures)}: {figures.excess_units} more than are wanted in "
+        f"{figures.overstock_days:g} days."
     )
 
 

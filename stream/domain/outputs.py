@@ -128,7 +128,8 @@ class StockFigures(Struct, frozen=True, kw_only=True):
         suggested_quantity: Units to order now, inbound ones already taken off.
         pack_size: Units of a pack; null where none is known.
         minimum_order: Units that a supplier delivers at least; null where none is known.
-        excess_units: Units beyond what is wanted for as long as is planned.
+        overstock_days: Days for which so many may be there, or on the way, and no more.
+        excess_units: Units beyond what is expected to be wanted over that time.
         units_today: Units ordered today so far.
         usual_daily: Units ordered on an ordinary day, over the weeks before today.
         days_since_sale: Days since one was last sold, or could be; null where none ever was.
@@ -154,6 +155,7 @@ class StockFigures(Struct, frozen=True, kw_only=True):
     suggested_quantity: Count
     pack_size: Count | None
     minimum_order: Count | None
+    overstock_days: Amount
     excess_units: Count
     units_today: Count
     usual_daily: Amount

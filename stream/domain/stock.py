@@ -16,7 +16,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from stream.domain.assessment import Assessment, StockPolicy, assess
-from stream.domain.calendar import date_of
+from stream.domain.calendar import DAY_MS, date_of
 from stream.domain.demand import empirical_quantiles
 from stream.domain.explaining import explain
 from stream.domain.findings import Finding, findings
@@ -114,7 +114,7 @@ def step(
             return Step(current)
         opened = _opened(current, finding, finding.kind, now_ms)
         return Step(replace(opened, known_since_day=known_since_day), is_news=True)
-    after = _after(current, finding, policy)
+    after = _after(current, finding, now_ms, policy)
     if after == current:
         return Step(current)
     may_ms = current.told_at_ms + _interval_ms(current, policy)
@@ -211,7 +211,7 @@ def _opened(last: AlertState | None, finding: Finding, kind: AlertKind, now_ms: 
     )
 
 
-def _after(current: AlertState, finding: Finding, policy: StockPolicy) -> AlertState:
+def _after(current: AlertState, finding: Finding, now_ms: int, policy: StockPolicy) -> AlertState:
     """Return what would be told of an open alert now; *current* where nothing is worth a word."""
     kind = finding.kind
     if kind is None:
@@ -227,7 +227,7 @@ def _after(current: AlertState, finding: Finding, policy: StockPolicy) -> AlertS
         or _SEVERITIES[severity] > _SEVERITIES[current.severity]
         or (severity != current.severity and kind == "oversold")
         or until != current.snoozed_until_day
-        or _has_moved(current, finding, policy)
+        or _has_moved(current, finding, now_ms, policy)
     ):
         return replace(
             current,
@@ -239,7 +239,7 @@ def _after(current: AlertState, finding: Finding, policy: StockPolicy) -> AlertS
     return current
 
 
-def _has_moved(current: AlertState, finding: Finding, policy: StockPolicy) -> bool:
+def _has_moved(current: AlertState, finding: Finding, now_ms: int, policy: StockPolicy) -> bool:
     """Whether the measure of what is the matter changed by what a planner would act on."""
     if finding.kind is None or finding.kind in ("out_of_stock", "oversold", "back_in_stock"):
         return False
@@ -248,7 +248,9 @@ def _has_moved(current: AlertState, finding: Finding, policy: StockPolicy) -> bo
         return before is not after
     factor = _WORTH_TELLING.get(finding.situation)
     if factor is None:
-        return abs(after - before) >= policy.update_days
+        # What lasts as long as it did is gone the later the later it is looked at: no news.
+        later = after - before - max(0, now_ms - current.told_at_ms) / DAY_MS
+        return before - after >= policy.update_days or later >= policy.update_days
     if finding.situation == "demand":
         return after >= factor * before
     return not before / factor < after < before * factor

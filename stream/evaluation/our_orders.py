@@ -84,6 +84,9 @@ class Alerted:
     Args:
         first: First day of the replay; what sold before is known.
         service_level: Share of cases in which a shelf must last.
+
+    Attributes:
+        known: ``float32[product, day]``: what it takes for wanted, -1 where unknown.
     """
 
     def __init__(
@@ -93,27 +96,27 @@ class Alerted:
         self._lead_days = lead_days
         self._service_level = service_level
         self._first_day = shop.first_day
-        self._known = learnt.past[:, :first]
-        self._ordinary = self._known >= 0
+        self.known = learnt.past[:, :first]
+        self._ordinary = self.known >= 0
 
     def orders(self, seen: Seen) -> Counts:
         """Return what is suggested from what this policy has sold, and nothing else."""
         self._note(seen)
         weekday = weekday_of(self._first_day + seen.today + 1)
-        forecast = self._learnt.forecast(self._known, weekday)
+        forecast = self._learnt.forecast(self.known, weekday)
         return orders_at(
             forecast, seen.position, self._lead_days, service_level=self._service_level
         )
 
     def _note(self, seen: Seen) -> None:
         """Take in the days since the last review: closed ones, on which nothing sold, and today."""
-        n_before = self._known.shape[1]
+        n_before = self.known.shape[1]
         new = seen.sold[:, n_before:].astype(np.float32)
         is_out = seen.ran_out[:, -1]
-        late, ordinary = self._known[:, -HISTORY_DAYS:], self._ordinary[:, -HISTORY_DAYS:]
+        late, ordinary = self.known[:, -HISTORY_DAYS:], self._ordinary[:, -HISTORY_DAYS:]
         new[is_out, -1] = likely_wanted(new[is_out, -1], late[is_out], ordinary[is_out])
         new[:, ~self._learnt.is_open[n_before : n_before + new.shape[1]]] = UNKNOWN
         fresh = new >= 0
         fresh[is_out, -1] = False
-        self._known = np.concatenate((self._known, new), axis=1)
+        self.known = np.concatenate((self.known, new), axis=1)
         self._ordinary = np.concatenate((self._ordinary, fresh), axis=1)

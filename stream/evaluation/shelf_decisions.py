@@ -16,7 +16,6 @@ from stream.domain.products import Product
 from stream.domain.quantiles import at_level
 from stream.evaluation.shop import Counts
 from stream.evaluation.warehouse import REVIEW_DAYS, whole
-from stream.model_specs import HORIZON_DAYS
 
 #: Days that an order is to last beyond the next chance to order: everybody orders daily, up to a
 #: level. Chosen before the test.
@@ -67,7 +66,6 @@ def orders_by_assess(
 
 
 def _wanted(by_day: NDArray[np.float32], days: int) -> NDArray[np.float32]:
-    """Return units wanted over *days*, beyond the horizon in proportion."""
-    over = by_day[:, min(days, HORIZON_DAYS) - 1]
-    wanted: NDArray[np.float32] = over * np.float32(max(1.0, days / HORIZON_DAYS))
+    """Return units wanted over *days*, at most as many as the forecaster looks ahead."""
+    wanted: NDArray[np.float32] = by_day[:, days - 1]
     return wanted

@@ -781,3 +781,12 @@ def test_alert_says_whose_forecast_it_rests_on() -> None:
     )
 
     assert (alert.model, alert.degraded, alert.created_at_ms) == ("empirical_quantiles", True, 7)
+
+
+def test_time_that_passes_is_no_news() -> None:
+    planner = Planner()
+    planner.look(shelf(16), hours=0)
+
+    said = [planner.short(16, hours=24 * day) for day in range(1, 30)]
+
+    assert said == [None] * 29

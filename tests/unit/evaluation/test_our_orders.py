@@ -5,22 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stream.domain.quantiles import at_level
 from stream.evaluation.our_orders import (
     Alerted,
     Fitted,
     fitted,
     known_of,
-    normal_quantiles,
-    wanted_at_least,
 )
 from stream.evaluation.shop import RUN_IN_DAYS, Shop
-from stream.evaluation.warehouse import Replay, replay
+from stream.evaluation.warehouse import Replay, Seen, replay
 from stream.model_specs import HORIZON_DAYS, QUANTILES
 from tests.unit.evaluation.shops import make_shop
 
 N_DAYS = 210
-LEVELS = np.arange(1, len(QUANTILES) + 1, dtype=np.float32)
 
 
 @pytest.fixture(scope="module")
@@ -41,23 +37,25 @@ def replayed(shop: Shop, learnt: Fitted, service_level: float) -> Replay:
     return replay(shop, policy, 3, first=first)
 
 
-def test_a_shelf_that_held_out_sold_what_was_wanted() -> None:
-    wanted = wanted_at_least(np.array([2.0], np.float32), np.array([False]), LEVELS[None])
+def test_days_before_the_first_sale_and_days_closed_are_unknown() -> None:
+    is_open = np.array([True, True, True, False, True])
 
-    assert wanted.tolist() == [2.0]
-
-
-@pytest.mark.parametrize(("sold", "expected"), [(0.0, 5.0), (4.0, 6.5), (9.0, 9.0), (12.0, 12.0)])
-def test_an_empty_shelf_does_not_teach_that_nothing_more_was_wanted(
-    sold: float, expected: float
-) -> None:
-    wanted = wanted_at_least(np.array([sold], np.float32), np.array([True]), LEVELS[None])
-
-    assert wanted.tolist() == [expected]
+    assert known_of(np.array([[0, 0, 3, 0, 0]]), is_open).tolist() == [[-1, -1, 3, -1, 0]]
 
 
-def test_days_before_the_first_sale_are_unknown() -> None:
-    assert known_of(np.array([[0, 0, 3, 0]])).tolist() == [[-1, -1, 3, 0]]
+def test_a_shelf_that_ran_out_teaches_what_better_days_brought(shop: Shop, learnt: Fitted) -> None:
+    first = shop.test_from
+    policy = Alerted(shop, learnt, 3, first=first, service_level=0.5)
+    sold, ran_out = shop.units[:, : first + 1].copy(), np.zeros((12, first + 1), dtype=bool)
+    sold[:, first], ran_out[0, first] = 0, True
+    shelves = np.zeros(12, dtype=np.int64)
+
+    policy.orders(Seen(first, sold, ran_out, shelves, shelves))
+
+    assert shop.is_open[first]
+    late = learnt.past[0, -84:]
+    assert policy.known[0, -1] == pytest.approx(late[late >= 0].mean(), rel=1e-5)
+    assert policy.known[1, -1] == 0
 
 
 def test_a_higher_service_level_keeps_more_stock_and_loses_less(shop: Shop, learnt: Fitted) -> None:
@@ -70,10 +68,11 @@ def test_a_higher_service_level_keeps_more_stock_and_loses_less(shop: Shop, lear
 def test_what_comes_in_the_test_is_not_learnt_from(shop: Shop, learnt: Fitted) -> None:
     other = shop.units.copy()
     other[:, shop.test_from :] += 7
-    again = fitted(make_shop(other.tolist()), seed=1, n_steps=30)
+    again = fitted(
+        Shop(shop.name, shop.ids, other, shop.is_open, shop.first_day), seed=1, n_steps=30
+    )
 
-    known = learnt.past[:, -84:]
-    assert np.array_equal(learnt.forecast(known, 0), again.forecast(known, 0))
+    assert np.array_equal(learnt.forecast(learnt.past, 0), again.forecast(learnt.past, 0))
 
 
 def test_what_was_wanted_and_not_there_changes_no_order(shop: Shop, learnt: Fitted) -> None:
@@ -89,18 +88,8 @@ def test_what_was_wanted_and_not_there_changes_no_order(shop: Shop, learnt: Fitt
 
 
 def test_a_forecast_never_falls_along_days_or_levels(learnt: Fitted) -> None:
-    cumulative = learnt.forecast(learnt.past[:, -84:], 3)
+    cumulative = learnt.forecast(learnt.past, 3)
 
     assert cumulative.shape == (12, HORIZON_DAYS, len(QUANTILES))
     assert bool((np.diff(cumulative, axis=1) >= -1e-5).all())
     assert bool((np.diff(cumulative, axis=2) >= -1e-5).all())
-
-
-def test_the_own_past_says_what_the_safety_stock_rule_says() -> None:
-    past = np.array([[0, 4] * 20], np.float32)
-
-    quantiles = normal_quantiles(past)
-
-    assert at_level(quantiles, 0.975)[0, 3] == pytest.approx(2 * 4 + 1.96 * 2 * 2, abs=0.01)
-    assert at_level(quantiles, 0.2)[0, 0] == pytest.approx(2 - 0.8416 * 2, abs=0.01)
-    assert quantiles.min() == 0

@@ -65,6 +65,7 @@ def make_figures(**figures: Unpack[Figures]) -> StockFigures:
         suggested_quantity=figures.get("suggested", 120),
         pack_size=figures.get("pack_size", 12),
         minimum_order=None,
+        overstock_days=120,
         excess_units=0,
         units_today=3,
         usual_daily=6.0,
