@@ -9,7 +9,7 @@ from stream.evaluation.shelf_decisions import orders_at, orders_by_assess
 from stream.model_specs import HORIZON_DAYS, QUANTILES
 
 
-@pytest.mark.parametrize("service_level", (0.02, 0.25, *QUANTILES, 0.99))
+@pytest.mark.parametrize("service_level", [0.02, 0.25, *QUANTILES, 0.99])
 @pytest.mark.parametrize("lead_days", [3, 7, 14, HORIZON_DAYS - 1])
 def test_orders_are_those_of_the_worker_s_assessment(service_level: float, lead_days: int) -> None:
     draw = np.random.default_rng(lead_days)
