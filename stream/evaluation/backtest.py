@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from stream.evaluation.series import Series, Steps
 from stream.model_specs import QUANTILES
 from stream.models.counts import held
-from stream.models.demand_history import UNKNOWN, DemandHistory
+from stream.models.demand_history import UNKNOWN
 from stream.models.forecaster import SETTINGS, fit_calibrated
 from stream.models.progress import Pace, Progress, silent
 from stream.models.quantile_fitting import Windows
@@ -101,7 +101,7 @@ def backtest(series: Series, *, seed: int, n_steps: int, progress: Progress = si
     steps, plan = series.steps, PLANS[series.steps.name]
     begin = series.units.shape[1] - plan.n_held
     chosen = series.units[(series.units[:, :begin] > 0).sum(axis=1) >= plan.n_selling]
-    past = DemandHistory.of(chosen, steps.first_phase, is_open=steps.is_open)
+    past = steps.past(chosen)
     pace = Pace("backtest", n_steps, math.inf, progress)
     network = fit_calibrated(past.until(begin), served_settings(steps), pace=pace, seed=seed)
     windows = Windows(past, network)

@@ -36,7 +36,7 @@ _MONTHS, _DAYS_OF_WEEK = 12, 7
 _MIN_SELLING_DAYS = 30
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class Steps:
     """What the steps are, and how many matter.
 
@@ -47,7 +47,7 @@ class Steps:
         season: Steps a season.
         horizon: Steps forecast at once.
         history: Steps that a forecast is made from, at most.
-        is_open: ``bool[step]``, those held out as well: when a shop closes is known before.
+        is_open: Of each step, those held out as well: when a shop closes is known before.
     """
 
     name: str
@@ -55,11 +55,11 @@ class Steps:
     season: int
     horizon: int
     history: int
-    is_open: NDArray[np.bool_]
+    is_open: tuple[bool, ...]
 
     def past(self, known: Units) -> DemandHistory:
         """Return what a forecaster may be fitted to: *known*, and all that is known of the days."""
-        return DemandHistory.of(known, self.first_phase, is_open=self.is_open)
+        return DemandHistory.of(known, self.first_phase, is_open=np.array(self.is_open))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -152,7 +152,7 @@ def _monthly(rows: pd.DataFrame) -> Series:
             season=_MONTHS,
             horizon=_MONTHS,
             history=2 * _MONTHS,
-            is_open=np.ones(len(months), dtype=bool),
+            is_open=(True,) * len(months),
         ),
     )
 
@@ -217,7 +217,7 @@ def _by_day(
             season=_DAYS_OF_WEEK,
             horizon=HORIZON_DAYS,
             history=HISTORY_DAYS,
-            is_open=is_open,
+            is_open=tuple(is_open.tolist()),
         ),
     )
 
