@@ -154,7 +154,7 @@ def assess(
     lasts_median = outlook.lasts_days(median, supply)
     daily = round(_a_day(mean, protection), 3)
     expected = daily * protection
-    reorder_point = _whole(outlook.wanted(service, protection))
+    reorder_point = outlook.nearest(outlook.wanted(service, protection))
     order_up_to = reorder_point + outlook.wanted(mean, protection + policy.order_days)
     coming = sum(n for at_ms, n in due if not _is_lost(at_ms, lead, today, calendar))
     to_order = _whole(order_up_to - outlook.wanted(mean, protection)) - units - coming
@@ -198,7 +198,9 @@ def assess(
         lasts_days=lasts,
         lasts_days_p50=lasts_median,
         stock_out_day=_day_of(lasts, today),
-        margin_point=_whole(outlook.wanted(service, protection + policy.resolve_margin_days)),
+        margin_point=outlook.nearest(
+            outlook.wanted(service, protection + policy.resolve_margin_days)
+        ),
         is_late=next_due is not None and calendar.day_of(next_due) < today,
         covered_day=outlook.covered_day(
             units, due, more_than=reorder_point, today=today, calendar=calendar

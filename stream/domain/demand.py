@@ -26,6 +26,9 @@ OWN_PAST = 0.5
 _SCORES = np.array([NormalDist().inv_cdf(level) for level in QUANTILES])
 _ALWAYS_OPEN = np.ones(HORIZON_DAYS, dtype=bool)
 
+#: Days of demand that a product remembers: a year, in whole weeks.
+PAST_DAYS = 364
+
 #: A day since the Unix epoch and its net units: ordered less cancelled, so it may be negative.
 DayUnits = tuple[int, int]
 #: Units a day, the last one today.
@@ -43,7 +46,7 @@ def add_units(demand: tuple[DayUnits, ...], day: int, units: int) -> tuple[DayUn
         return (*demand[:place], entry, *demand[place + 1 :])
     latest = max(day, demand[-1][0]) if demand else day
     after = (*demand[:place], (day, units), *demand[place:])
-    return after[bisect_left(after, (latest - HISTORY_DAYS + 1,)) :]
+    return after[bisect_left(after, (latest - PAST_DAYS + 1,)) :]
 
 
 def sold(demand: tuple[DayUnits, ...], first: int, n_days: int) -> Window:
@@ -71,17 +74,17 @@ def window(
     sold_out: Sequence[int] = (),
     calendar: Calendar = UTC_DAYS,
 ) -> Window:
-    """Return ``float32[HISTORY_DAYS]``: units wanted a day, *today* last, -1 where unknown.
+    """Return ``float32[PAST_DAYS]``: units wanted a day, *today* last, -1 where unknown.
 
     Unknown are the days before *known_since_day*, and those on which the store was closed, unless it
     sold. Those *sold_out*, and today, are as they were likely wanted: see :func:`filled`.
     """
-    first = today - HISTORY_DAYS + 1
-    units = sold(demand, first, HISTORY_DAYS)
-    known = calendar.opening(first, HISTORY_DAYS) | (units > 0)
+    first = today - PAST_DAYS + 1
+    units = sold(demand, first, PAST_DAYS)
+    known = calendar.opening(first, PAST_DAYS) | (units > 0)
     since = today + 1 if known_since_day is None else known_since_day
-    known[: min(HISTORY_DAYS, max(0, since - first))] = False
-    censored = np.zeros(HISTORY_DAYS, dtype=bool)
+    known[: min(PAST_DAYS, max(0, since - first))] = False
+    censored = np.zeros(PAST_DAYS, dtype=bool)
     censored[-1] = True
     for day in sold_out:
         if first <= day <= today:
@@ -141,7 +144,7 @@ def empirical_quantiles(
     days; with fewer, those of a Poisson demand of the same mean, by its normal approximation.
 
     Args:
-        units: ``float32[HISTORY_DAYS]`` as ``window`` gives it.
+        units: ``float32[HISTORY_DAYS]``: the last days of what ``window`` gives.
         opening: ``bool[HORIZON_DAYS]``: whether the store sells on the days ahead.
 
     Returns:
@@ -157,31 +160,32 @@ def empirical_quantiles(
 
 
 def with_own_past(
-    cumulative: NDArray[np.float32], window: Window, opening: NDArray[np.bool_]
+    cumulative: NDArray[np.float32], past: Window, opening: NDArray[np.bool_]
 ) -> NDArray[np.float32]:
     """Return a forecast of all products' network, drawn towards the product's own past.
 
-    Half way where all of the window is known, and less where less of it is. A network that has learnt
-    what products are like in general is slow to believe what one of them is like.
+    Half way where as much of it is known as the network reads, and less where less is. The network
+    reads the last weeks only; and a level that follows each of its days orders in waves, whose crests
+    lie on the shelf.
 
     Args:
         cumulative: ``float32[..., HORIZON_DAYS, len(QUANTILES)]``, never falling along either axis.
-        window: ``float32[..., HISTORY_DAYS]`` as ``window`` gives it.
+        past: ``float32[..., day]`` as ``window`` gives it, of as many days as there are.
         opening: ``bool[HORIZON_DAYS]``: whether the store sells on the days ahead.
 
     Returns:
         The same shape, never falling along either axis.
     """
-    known = window >= 0
+    known = past >= 0
     n_known = known.sum(axis=-1)
-    units = np.where(known, window, 0)
+    units = np.where(known, past, 0)
     mean = units.sum(axis=-1) / np.maximum(n_known, 1)
     variance = (known * (units - mean[..., None]) ** 2).sum(axis=-1) / np.maximum(n_known, 1)
     n_open = np.cumsum(opening)[:, None]
     spread = np.sqrt(variance)[..., None, None] * np.sqrt(n_open) * _SCORES
     own = np.maximum(mean[..., None, None] * n_open + spread, 0)
     own = np.maximum.accumulate(own, axis=-2)
-    weight = (OWN_PAST * n_known / window.shape[-1])[..., None, None]
+    weight = (OWN_PAST * np.minimum(1, n_known / HISTORY_DAYS))[..., None, None]
     mixed: NDArray[np.float32] = (cumulative + weight * (own - cumulative)).astype(np.float32)
     return mixed
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from math import ceil
+from math import ceil, floor
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,6 +61,11 @@ def wanted(demand: Course, days: float) -> float:
     """Return units wanted over *days*, between two days in proportion."""
     whole = min(int(days), N_AHEAD - 1)
     return float(demand[whole] + (days - whole) * (demand[whole + 1] - demand[whole]))
+
+
+def nearest(units: float) -> int:
+    """Return the count that a quantile between counts stands for: see ``models/counts.py``."""
+    return floor(units + 0.5 + EPSILON)
 
 
 def lasts_days(demand: Course, there: Course) -> float | None:

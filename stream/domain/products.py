@@ -13,7 +13,7 @@ from stream.domain.applied import Applied
 from stream.domain.calendar import UTC_DAYS, Calendar
 from stream.domain.changes import after, total
 from stream.domain.copurchase import Counts
-from stream.domain.demand import DayUnits, Window
+from stream.domain.demand import PAST_DAYS, DayUnits, Window
 from stream.domain.outputs import AlertKind, ProductState, Severity, Situation
 from stream.domain.positions import Due, Expected, Position, Receipt
 from stream.model_specs import HISTORY_DAYS
@@ -187,14 +187,19 @@ def is_sold_out(product: Product) -> bool:
 
 
 def demand_window(product: Product, today: int, calendar: Calendar = UTC_DAYS) -> Window:
-    """Return ``float32[HISTORY_DAYS]``: units wanted a day, the latest last, -1 where unknown.
+    """Return ``float32[HISTORY_DAYS]``: the last days of ``past_demand``, which the forecaster reads."""
+    return past_demand(product, today, calendar)[-HISTORY_DAYS:]
+
+
+def past_demand(product: Product, today: int, calendar: Calendar = UTC_DAYS) -> Window:
+    """Return ``float32[PAST_DAYS]``: units wanted a day, the latest last, -1 where unknown.
 
     *today* is the last day, unless nothing at all is known of the days up to it, since the store was
     closed or there was nothing to sell: then it is the last day on which something sold.
     """
     window = _window(product, today, calendar)
     last = days.last_sale_day(product.demand)
-    if last is None or last >= today or (window >= 0).any():
+    if last is None or last >= today or (window[-HISTORY_DAYS:] >= 0).any():
         return window
     return _window(product, last, calendar)
 
@@ -214,7 +219,7 @@ def sold_out_days(product: Product, today: int) -> Sequence[int]:
     since = product.drought_since_day
     if since is None:
         return product.sold_out
-    return (*product.sold_out, *range(max(since, today - HISTORY_DAYS), today + 1))
+    return (*product.sold_out, *range(max(since, today - PAST_DAYS + 1), today + 1))
 
 
 def observed(product: Product, today: int) -> Product:
@@ -229,8 +234,8 @@ def observed(product: Product, today: int) -> Product:
         return product if since is not None else replace(product, drought_since_day=today)
     if since is None:
         return product
-    ended = {*product.sold_out, since, *range(max(since, today - HISTORY_DAYS), today)}
-    recent = sorted(day for day in ended if day > today - HISTORY_DAYS)
+    ended = {*product.sold_out, since, *range(max(since, today - PAST_DAYS + 1), today)}
+    recent = sorted(day for day in ended if day > today - PAST_DAYS)
     return replace(product, drought_since_day=None, sold_out=tuple(recent))
 
 

@@ -58,7 +58,7 @@ class Fitted:
                 torch.full((len(known),), weekday),
                 torch.from_numpy(days),
             ).numpy()
-        return with_own_past(cumulative, window, around[HISTORY_DAYS:])
+        return with_own_past(cumulative, known, around[HISTORY_DAYS:])
 
 
 def fitted(shop: Shop, *, seed: int, n_steps: int = N_STEPS, progress: Progress = silent) -> Fitted:

@@ -11,15 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream.domain.assessment import StockPolicy, assess
+from stream.domain.outlook import EPSILON
 from stream.domain.positions import Count, Incoming, Position
 from stream.domain.products import Product
 from stream.domain.quantiles import at_level
 from stream.evaluation.shop import Counts
-from stream.evaluation.warehouse import REVIEW_DAYS, whole
-
-#: Days that an order is to last beyond the next chance to order: everybody orders daily, up to a
-#: level. Chosen before the test.
-ORDER_DAYS = 0
+from stream.evaluation.warehouse import REVIEW_DAYS
 
 
 def orders_at(
@@ -33,8 +30,8 @@ def orders_at(
     """
     high = at_level(cumulative, service_level)
     protection = lead_days + REVIEW_DAYS
-    reorder_point = whole(_wanted(high, protection))
-    suggested = np.maximum(whole(_wanted(high, protection + ORDER_DAYS)) - position, 0)
+    reorder_point = nearest(_wanted(high, protection))
+    suggested = np.maximum(reorder_point - position, 0)
     orders: Counts = np.where(position <= reorder_point, suggested, 0)
     return orders
 
@@ -58,11 +55,17 @@ def orders_by_assess(
         service_level=service_level,
         lead_time_days=float(lead_days),
         review_days=float(REVIEW_DAYS),
-        order_days=float(ORDER_DAYS),
+        order_days=0.0,  # everybody orders daily, up to a level
     )
     figures = assess(product, cumulative, 0, policy).figures
     is_low = on_hand + inbound <= figures.reorder_point
     return figures.suggested_quantity if is_low else 0
+
+
+def nearest(units: NDArray[np.float32]) -> Counts:
+    """Return the counts that quantiles between counts stand for, as ``stream.domain.outlook`` does."""
+    counts: Counts = np.floor(units.astype(float) + 0.5 + EPSILON).astype(np.int64)
+    return counts
 
 
 def _wanted(by_day: NDArray[np.float32], days: int) -> NDArray[np.float32]:

@@ -11,8 +11,8 @@ import structlog
 from numpy.typing import NDArray
 
 from stream.domain.calendar import UTC_DAYS, Calendar, weekday_of
-from stream.domain.demand import empirical_quantiles
-from stream.domain.products import Product, demand_window
+from stream.domain.demand import empirical_quantiles, with_own_past
+from stream.domain.products import Product, past_demand
 from stream.domain.stock import Forecast
 from stream.errors import InferenceUnavailable
 from stream.model_specs import FORECASTER, HISTORY_DAYS, HORIZON_DAYS, N_DAY_CHANNELS, OPEN
@@ -46,10 +46,19 @@ def from_own_past(window: Window, opening: NDArray[np.bool_]) -> Forecasted:
 
 
 class Row(NamedTuple):
-    """What the forecaster is told of a product: what was wanted, and what is known of the days."""
+    """What a forecast is made from: what was wanted of a product, and what is known of the days.
 
-    window: Window
+    Attributes:
+        past: ``float32[PAST_DAYS]``.
+    """
+
+    past: Window
     days: Days
+
+    @property
+    def window(self) -> Window:
+        """What the forecaster reads of the past."""
+        return self.past[-HISTORY_DAYS:]
 
     @property
     def opening(self) -> NDArray[np.bool_]:
@@ -87,7 +96,7 @@ class Forecaster:
         its own past: its events were folded and a planner must hear of it all the same.
         """
         days = days_around(today, self._calendar)
-        rows = [Row(demand_window(each, today, self._calendar), days) for each in products]
+        rows = [Row(past_demand(each, today, self._calendar), days) for each in products]
         if self.version:
             try:
                 return await self._ask(rows, weekday_of(today + 1))
@@ -116,6 +125,8 @@ class Forecaster:
                 not_finite=len(answered) - len(usable),
             )
         return [
-            Forecasted(source, usable[i]) if i in usable else from_own_past(row.window, row.opening)
+            Forecasted(source, with_own_past(usable[i], row.past, row.opening))
+            if i in usable
+            else from_own_past(row.window, row.opening)
             for i, row in enumerate(rows)
         ]

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from stream.domain import positions as at
 from stream.domain.applied import Source
 from stream.domain.calendar import DAY_MS, Calendar
+from stream.domain.demand import PAST_DAYS
 from stream.domain.events import (
     Delivery,
     StockAdjusted,
@@ -34,6 +35,7 @@ from stream.domain.products import (
     is_sold_out,
     observed,
     on_hand,
+    past_demand,
     product_state,
     sold_out_days,
     units_sold,
@@ -539,11 +541,11 @@ def test_closed_days_are_unknown_and_not_days_without_demand() -> None:
 
 def test_demand_older_than_the_window_is_forgotten() -> None:
     product = fold(
-        [make_movement(i, occurred_at_ms=NOON_MS + i * DAY_MS) for i in range(HISTORY_DAYS + 9)]
+        [make_movement(i, occurred_at_ms=NOON_MS + i * DAY_MS) for i in range(PAST_DAYS + 9)]
     )
 
-    assert len(product.demand) == HISTORY_DAYS
-    assert (demand_window(product, TODAY + HISTORY_DAYS + 8) == 1).all()
+    assert len(product.demand) == PAST_DAYS
+    assert (past_demand(product, TODAY + PAST_DAYS + 8) == 1).all()
 
 
 # --- What is told of it ------------------------------------------------------------------------

@@ -13,6 +13,7 @@ import msgspec
 import pytest
 
 from stream.codec import encode
+from stream.domain.demand import PAST_DAYS
 from stream.domain.events import MAX_LINES, MAX_PARTITIONS, Origin, StockAdjusted, StockMovement
 from stream.domain.outputs import Recommendation, Situation
 from stream.domain.position_folding import (
@@ -25,7 +26,6 @@ from stream.domain.positions import Count, Incoming, Order, Position
 from stream.domain.product_folding import MAX_BOUGHT_WITH, MAX_EPOCHS
 from stream.domain.products import AlertState, OriginMark, Product, on_hand
 from stream.kafka.records import OutRecord, RecordBatch
-from stream.model_specs import HISTORY_DAYS
 from stream.pipeline.intake import MAX_KEY_BYTES
 from stream.settings import BATCH_OVERHEAD_BYTES
 from stream.state.products import dump
@@ -230,7 +230,7 @@ def test_largest_product_that_can_be_made_fits_the_smallest_produced_batch() -> 
         name=name,
         price=1e12,
         positions=positions,
-        demand=tuple((day, 2**40) for day in range(84_006, 84_006 + HISTORY_DAYS)),
+        demand=tuple((day, 2**40) for day in range(84_006, 84_006 + PAST_DAYS)),
         bought_with=tuple((text, far) for _ in range(MAX_BOUGHT_WITH)),
         origins=tuple(
             OriginMark(partition, far, far, MAX_LINES)
@@ -238,7 +238,7 @@ def test_largest_product_that_can_be_made_fits_the_smallest_produced_batch() -> 
             for _ in range(MAX_EPOCHS)
         ),
         alerts=(alert,) * len(get_args(Situation)),
-        sold_out=tuple(range(84_006, 84_006 + HISTORY_DAYS)),
+        sold_out=tuple(range(84_006, 84_006 + PAST_DAYS)),
     )
 
     stored = dump(largest)
