@@ -22,7 +22,7 @@ MIN_COUNTED_DAYS = 2 * HORIZON_DAYS
 UNKNOWN = -1.0
 #: What a product's own past weighs beside the network where all of it is known. Chosen by the units
 #: lost in a simulated warehouse, on days before those that are reported: ``benchmarks/stock.md``.
-OWN_PAST = 0.5
+OWN_PAST = 0.8
 _SCORES = np.array([NormalDist().inv_cdf(level) for level in QUANTILES])
 _ALWAYS_OPEN = np.ones(HORIZON_DAYS, dtype=bool)
 
@@ -164,7 +164,7 @@ def with_own_past(
 ) -> NDArray[np.float32]:
     """Return a forecast of all products' network, drawn towards the product's own past.
 
-    Half way where as much of it is known as the network reads, and less where less is. The network
+    By ``OWN_PAST`` where as much of it is known as the network reads, and by less where less is. The network
     reads the last weeks only; and a level that follows each of its days orders in waves, whose crests
     lie on the shelf.
 

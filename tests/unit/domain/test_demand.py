@@ -120,16 +120,16 @@ OPEN = np.ones(HORIZON_DAYS, dtype=bool)
 NETWORK = np.cumsum(np.full((HORIZON_DAYS, len(QUANTILES)), 4.0, np.float32), axis=0)
 
 
-def test_known_past_draws_a_forecast_half_way() -> None:
+def test_known_past_draws_a_forecast_to_itself() -> None:
     mixed = with_own_past(NETWORK, days(*[2.0] * HISTORY_DAYS), OPEN)
 
-    assert mixed[:, MEDIAN].tolist() == pytest.approx([3.0 * n for n in range(1, 29)])
+    assert mixed[:, MEDIAN].tolist() == pytest.approx([2.4 * n for n in range(1, 29)])
 
 
 def test_new_product_is_forecast_as_the_network_says() -> None:
     assert with_own_past(NETWORK, days(), OPEN).tolist() == NETWORK.tolist()
     one_day = with_own_past(NETWORK, days(0.0), OPEN)
-    assert one_day[-1, MEDIAN] == pytest.approx(NETWORK[-1, MEDIAN], rel=0.01)
+    assert one_day[-1, MEDIAN] == pytest.approx(NETWORK[-1, MEDIAN], rel=0.02)
 
 
 def test_past_of_all_products_is_mixed_as_that_of_each() -> None:
