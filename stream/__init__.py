@@ -20,14 +20,21 @@ Follow one event by opening the files in this order.
 **Watch stock** (``store.stock-levels.v1`` and the orders' lines to ``store.stock-alerts.v1``)
 
 1. ``domain/movements.py`` turns an order's lines into movements, re-keyed by product
-2. ``domain/product_folding.py`` folds levels and movements into a product (``domain/products.py``)
-3. ``pipeline/stock.py`` asks the forecaster for each product touched, or due by the clock
-4. ``domain/stock.py`` decides whether an alert opens, changes or resolves
+2. ``domain/product_folding.py`` folds levels and movements into a product (``domain/products.py``):
+   its position at each location (``domain/position_folding.py``, ``domain/positions.py``) and its demand
+   by the store's own day (``domain/demand.py``, ``domain/calendar.py``)
+3. ``pipeline/stock.py`` asks the forecaster (``pipeline/forecasts.py``) for each product touched, or
+   due by the clock (``pipeline/upkeep.py``, ``pipeline/held_back.py``)
+4. ``domain/assessment.py`` works out a planner's figures (``domain/outlook.py``: how long it lasts),
+   ``domain/findings.py`` says what is the matter, ``domain/stock.py`` whether an alert opens, changes
+   or resolves, ``domain/explaining.py`` why
 5. state says that the alert is in doubt, ``kafka/producer.py`` publishes it, state says that it is
    told (``pipeline/alerts.py``); only then is the batch complete
 
 What could not be read or answered is a dead letter: ``letters.py`` reads it back, ``dead_letters/``
 counts, shows and replays.
+
+What is the matter with the stock now, ``planning/`` lists from the alerts' topic alone.
 
 What came of the recommendations by variant, shown, clicked and bought, ``reporting/`` reads from the
 topics alone.

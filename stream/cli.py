@@ -14,6 +14,7 @@ from stream.dead_letters.cli import app as dead_letters_app
 from stream.errors import Misconfigured, StoreStreamError, TopicMismatch
 from stream.evaluation.cli import app as evaluate_app
 from stream.lifecycle.cli import app as models_app
+from stream.planning.cli import stock as stock_command
 from stream.reporting.cli import report as report_command
 from stream.settings import load
 from stream.training.cli import app as train_app
@@ -34,6 +35,7 @@ app.add_typer(train_app, name="train")
 app.add_typer(models_app, name="models")
 app.add_typer(schemas_app, name="schemas")
 app.command("report")(report_command)
+app.command("stock")(stock_command)
 
 SettingsFile = Annotated[
     Path | None,

@@ -18,7 +18,7 @@ from stream.domain.events import (
     StockMovement,
     VisitorEvent,
 )
-from stream.domain.outputs import ProductState, Recommendation, RecommendedItem
+from stream.domain.outputs import ProductState, Recommendation, RecommendedItem, StockAlert
 from stream.domain.rollouts import Rollout
 from stream.errors import InvalidEvent
 from stream.kafka.records import InRecord
@@ -112,6 +112,7 @@ decode_movement: Reading[StockMovement] = Reading(StockMovement, "product_id")
 #: Of what is told of a product.
 decode_product_state: Reading[ProductState] = Reading(ProductState, "product_id")
 decode_recommendation: Reading[Recommendation] = Reading(Recommendation, "visitor_id")
+decode_alert: Reading[StockAlert] = Reading(StockAlert, "product_id")
 decode_rollout: Reading[Rollout] = Reading(Rollout, "model")
 
 

@@ -41,6 +41,9 @@ PADDING_ID = 0
 HISTORY_DAYS = 84
 #: Days ahead that the forecaster answers for.
 HORIZON_DAYS = 28
+#: What is known of a day: channels of the forecaster's ``days``.
+OPEN, PRICE = 0, 1
+N_DAY_CHANNELS = 2
 #: Quantile levels of the forecaster's answer.
 QUANTILES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 
@@ -69,14 +72,18 @@ VOCABULARY = ModelSpec(
     max_rows=0,
 )
 
-#: ``demand``: units a day, oldest first, today last; -1 for days before the product was known.
-#: ``weekday``: weekday of the first day ahead, Monday 0. ``cumulative``: quantiles of the units
-#: wanted over the next 1, 2, … days; never falling along either axis.
+#: ``demand``: units a day, oldest first, today last; -1 where unknown: before the product was, closed
+#: or sold out. ``weekday``: weekday of the first day ahead, Monday 0. ``days``: those of ``demand``
+#: and those ahead; whether the shop is open (``OPEN``), and the price (``PRICE``) as the logarithm of
+#: itself over the usual one, 0 where unknown: a promotion is below 0. ``cumulative``: quantiles of the
+#: units wanted over the next 1, 2, … days; never falling along either axis, and no closed day adds to
+#: them. Rounded, they are quantiles of whole units.
 FORECASTER = ModelSpec(
     name="forecaster",
     inputs=(
         TensorSpec("demand", "FP32", (HISTORY_DAYS,)),
         TensorSpec("weekday", "INT64", (1,)),
+        TensorSpec("days", "FP32", (HISTORY_DAYS + HORIZON_DAYS, N_DAY_CHANNELS)),
     ),
     outputs=(TensorSpec("cumulative", "FP32", (HORIZON_DAYS, len(QUANTILES))),),
     max_rows=256,

@@ -1,4 +1,4 @@
-"""Times as a person writes them on the command line."""
+"""Times as a person writes them on the command line, and as one reads them there."""
 
 from __future__ import annotations
 
@@ -31,3 +31,12 @@ def moment_ms(text: str, now_ms: int, *, option: str) -> int:
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     return int(moment.timestamp() * 1000)
+
+
+def moment(at_ms: int, timespec: str = "milliseconds") -> str:
+    """Return a time in UTC, or the number where no calendar has it."""
+    try:
+        told = datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec=timespec)
+    except (OverflowError, ValueError, OSError):
+        return f"{at_ms} ms"
+    return told.replace("+00:00", "Z")

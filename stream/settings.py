@@ -10,8 +10,10 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Callable, Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
@@ -25,13 +27,14 @@ from pydantic_settings import (
 from stream.domain.events import MAX_PARTITIONS
 from stream.errors import Misconfigured
 from stream.mistakes import Mistake, Rule, from_errors, from_rules, from_unknown, listed
-from stream.model_specs import FORECASTER, HORIZON_DAYS, N_CANDIDATES, RECOMMENDER
+from stream.model_specs import FORECASTER, HISTORY_DAYS, HORIZON_DAYS, N_CANDIDATES, RECOMMENDER
 
 PREFIX = "STORESTREAM_"
 #: Names the TOML file; itself no setting.
 FILE_VARIABLE = f"{PREFIX}FILE"
 #: What the tests are told; no settings either.
 TEST_PREFIX = f"{PREFIX}TEST_"
+_WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 KIB = 1024
 MIB = 1024 * KIB
 #: Of a record batch with one record (61 + 21 bytes in format 2), rounded up.
@@ -103,7 +106,7 @@ class Settings(BaseSettings):
         30, ge=1, le=600, description="until an open transaction is aborted; exactly once"
     )
     producer_batch_bytes: int = Field(
-        512 * KIB, ge=256 * KIB, description="largest produced batch, and so the largest record"
+        512 * KIB, ge=512 * KIB, description="largest produced batch, and so the largest record"
     )
     delivery_timeout_s: float = Field(
         60, gt=0, le=600, description="until an unconfirmed batch stops the worker"
@@ -141,10 +144,36 @@ class Settings(BaseSettings):
     )
     default_lead_time_days: int = Field(7, ge=0, le=365, description="where none is known")
     review_days: int = Field(1, ge=0, le=HORIZON_DAYS, description="days between two orders")
-    service_level: float = Field(0.9, ge=0.5, le=0.9, description="quantile that must be covered")
+    order_days: int = Field(14, ge=0, le=365, description="days that an order is to last beyond")
+    service_level: float = Field(
+        0.9, ge=0.5, le=0.99, description="share of cases in which the shelf must last"
+    )
     updated_after_days: int = Field(
         2, ge=1, le=HORIZON_DAYS, description="shift of the stock-out date worth an update"
     )
+    alert_interval_minutes: float = Field(
+        15, ge=0, le=1440, description="between messages of an alert, but for what is worse"
+    )
+    snooze_on_order: bool = Field(
+        True, description="a shortage that dated deliveries end waits until they are due"
+    )
+    overstock_days: int = Field(120, ge=1, le=3650, description="what lasts longer is too much")
+    dead_stock_days: int = Field(
+        60, ge=1, le=HISTORY_DAYS, description="for sale and not sold for so long is dead"
+    )
+    spike_ratio: float = Field(3, ge=1, le=100, description="today over an ordinary day: a spike")
+    spike_min_units: int = Field(10, ge=1, description="fewer units a day are no spike")
+    nearly_sold_out_units: int = Field(
+        0, ge=0, description="so few units left are recommended no more"
+    )
+    overstock_places: int = Field(
+        0, ge=0, le=N_CANDIDATES, description="places that overstock moves up in an answer"
+    )
+
+    # -- the store's days --------------------------------------------------------------------
+    store_timezone: str = Field("UTC", description="IANA name, as Europe/Berlin: when a day begins")
+    closed_weekdays: str = Field("", description="mon to sun, comma-separated: no sales then")
+    closed_dates: str = Field("", description="ISO dates, comma-separated: no sales then")
 
     # -- state and time ----------------------------------------------------------------------
     state_ttl_days: float = Field(90, gt=0, le=3650, description="untouched state is deleted")
@@ -167,6 +196,15 @@ class Settings(BaseSettings):
     def bootstrap(self) -> tuple[str, ...]:
         """Brokers as ``host:port``, at least one."""
         return tuple(part.strip() for part in self.bootstrap_servers.split(",") if part.strip())
+
+    @property
+    def days_closed(self) -> tuple[frozenset[int], frozenset[date]]:
+        """Weekdays, Monday 0, and dates on which the store sells nothing."""
+        weekdays, dates = _listed_in(self.closed_weekdays), _listed_in(self.closed_dates)
+        return (
+            frozenset(_WEEKDAYS.index(name.lower()) for name in weekdays),
+            frozenset(date.fromisoformat(text) for text in dates),
+        )
 
     @classmethod
     def settings_customise_sources(  # noqa: PLR0917 - the signature of pydantic-settings
@@ -258,6 +296,13 @@ RULES: Mapping[Rule, Callable[[Settings], bool]] = {
     ): lambda s: (
         not s.security_protocol.startswith("SASL") or bool(s.sasl_username and s.sasl_password)
     ),
+    Rule(("store_timezone",), "a time zone of the IANA database, as Europe/Berlin"): lambda s: (
+        _is_zone(s.store_timezone)
+    ),
+    Rule(
+        ("closed_weekdays", "closed_dates"),
+        "of mon, tue, wed, thu, fri, sat, sun six at most, and dates as 2026-12-25",
+    ): lambda s: _are_days(s.closed_weekdays, s.closed_dates),
     Rule(("ssl_certfile", "ssl_keyfile"), "both of certificate and key, or neither"): lambda s: (
         (s.ssl_certfile is None) == (s.ssl_keyfile is None)
     ),
@@ -337,6 +382,31 @@ def _read(file: Path) -> dict[str, Any]:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise Misconfigured(f"settings file {file}: {error}") from error
+
+
+def _listed_in(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _is_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (ValueError, OSError, ZoneInfoNotFoundError):
+        return False
+    return True
+
+
+def _are_days(weekdays: str, dates: str) -> bool:
+    named = {name.lower() for name in _listed_in(weekdays)}
+    return named < set(_WEEKDAYS) and all(map(_is_date, _listed_in(dates)))
+
+
+def _is_date(text: str) -> bool:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_address(text: str) -> bool:

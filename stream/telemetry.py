@@ -132,6 +132,18 @@ class Telemetry:
             "Stock alerts that the broker confirmed",
             ("kind", "status"),
         )
+        self.stock_counts = counter(
+            "stream_stock_counts", "Counts of shelves of which something was expected", ("outcome",)
+        )
+        self.forgotten_locations = counter(
+            "stream_forgotten_locations",
+            "Counted locations of products that have more than are remembered",
+        )
+        self.drifted_units = counter(
+            "stream_drifted_units",
+            "Units that counts found beyond what was expected, or missing",
+            ("way",),
+        )
         self.published_records = counter(
             "stream_published_records", "Records that the broker confirmed", ("topic",)
         )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Cleanup = Literal["delete", "compact"]
-Key = Literal["visitor", "product", "source", "model"]
+Key = Literal["visitor", "product", "source", "model", "situation"]
 Direction = Literal["in", "internal", "out"]
 
 WEEK_MS = 7 * 24 * 3600 * 1000
@@ -64,8 +64,9 @@ ATTEMPTS = TopicSpec(
 )
 
 RECOMMENDATIONS = TopicSpec("store.recommendations.v1", "visitor", "out")
+#: Keyed by what is the matter and the product, in the product's partition: see ``domain/outputs.py``.
 STOCK_ALERTS = TopicSpec(
-    "store.stock-alerts.v1", "product", "out", cleanup="compact", retention_ms=None
+    "store.stock-alerts.v1", "situation", "out", cleanup="compact", retention_ms=None
 )
 
 

@@ -18,6 +18,7 @@ from stream.kafka.topic_watch import TopicWatch
 from stream.kafka.transactions import Transactions
 from stream.kafka.vigil import Vigil
 from stream.pipeline.batcher import Batcher
+from stream.pipeline.held_back import HeldBack
 from stream.pipeline.quarantine import Quarantine
 from stream.pipeline.recommend import RecommendPipeline
 from stream.pipeline.serving import Serving
@@ -66,5 +67,5 @@ class Parts:
     notes: StateStore[Note]
     probation: Probation
     quarantine: Quarantine
-    rounds: Sequence[Round[Any]]
+    rounds: Sequence[Round[Any] | HeldBack]
     health: HealthServer | None

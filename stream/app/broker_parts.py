@@ -58,7 +58,7 @@ class BrokerParts:
         self._telemetry = telemetry
         self._fail = fail
         self._security = client_options(settings)
-        self.shelf = Shelf(telemetry)
+        self.shelf = Shelf(telemetry, nearly_sold_out_units=settings.nearly_sold_out_units)
         self.rollouts = Rollouts(telemetry, are_read=lambda: self.bulletin.ready)
 
     @cached_property

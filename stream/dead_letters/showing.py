@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 
 import msgspec
 
 from stream.letters import Letter
+from stream.moments import moment
 from stream.printable import escaped
 
 #: A longer value is shown as it is: pretty-printing what is deeply nested multiplies its size.
@@ -58,15 +58,6 @@ def shortened(text: str, max_chars: int) -> str:
     """Return the first *max_chars* of *text*, and how many more there are."""
     more = len(text) - max_chars
     return text if more <= 0 else f"{text[:max_chars]}… {more} more characters"
-
-
-def moment(at_ms: int, timespec: str = "milliseconds") -> str:
-    """Return a time in UTC, or the number where no calendar has it."""
-    try:
-        told = datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec=timespec)
-    except (OverflowError, ValueError, OSError):
-        return f"{at_ms} ms"
-    return told.replace("+00:00", "Z")
 
 
 def _lines(value: bytes, max_chars: int) -> list[str]:

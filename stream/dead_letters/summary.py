@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from rich.table import Table
 from rich.text import Text
 
-from stream.dead_letters.showing import moment
 from stream.kafka.records import Place
 from stream.letters import Letter
+from stream.moments import moment
 from stream.printable import escaped
 
 #: Foreign letters may name any reason; what is counted must not grow with them.

@@ -20,8 +20,9 @@ from rich.text import Text
 from stream.demo.catalogue import Catalogue
 from stream.demo.ledger import percentiles
 from stream.demo.sending import Replayed, Sender
-from stream.domain.outputs import Recommendation, StockAlert
+from stream.domain.outputs import AlertStatus, Recommendation, StockAlert
 from stream.kafka.records import InRecord
+from stream.printable import printable
 
 ORIGINS = (
     "Real: the orders (2,469 households, 2017, completejourney). "
@@ -30,6 +31,8 @@ ORIGINS = (
 _RATE_WINDOW_S = 5.0
 _N_LATENCIES = 2_000
 _N_SAMPLES = 4
+#: Statuses of alerts that are counted on the screen, which has a line for them.
+_TOLD: tuple[AlertStatus, ...] = ("opened", "snoozed", "resolved")
 _recommendation = msgspec.json.Decoder(Recommendation)
 _alert = msgspec.json.Decoder(StockAlert)
 
@@ -116,7 +119,7 @@ class Screen:
         table.add_row(
             f"{replayed.n_events:,} sent",
             f"{replayed.real.total():,} real, {replayed.simulated.total():,} simulated",
-            f"alerts: {alerts['opened']} opened, {alerts['resolved']} resolved",
+            "alerts: " + ", ".join(f"{alerts[each]:,} {each}" for each in _TOLD),
             f"store time {_day(self._sender.occurred_at_ms)}",
         )
         return _stacked(table, Text(ORIGINS, style="dim"))
@@ -134,7 +137,8 @@ class Screen:
         alert = self._following.last_alert
         if alert is None:
             return Text("no stock alert yet", style="dim")
-        return Text(f"{alert.status}: {alert.name or alert.product_id}: {alert.explanation}")
+        what = f"{alert.kind} {alert.status}: {alert.name or alert.product_id}"
+        return Text(f"{printable(what)}: {printable(alert.explanation)}")
 
     def _name(self, product_id: str) -> str:
         return self._catalogue.name(int(product_id)) if product_id.isdigit() else product_id

@@ -25,6 +25,7 @@ from stream.domain.events import OrderCompleted, OrderEvent, StockEvent, StoreEv
 from stream.kafka.partitioning import partition_of
 from stream.kafka.records import Headers, OutRecord
 from stream.model_specs import HISTORY_DAYS
+from stream.models.demand_history import mean_by_day
 from stream.topics import EVENTS, ORDERS, STOCK_LEVELS
 
 REPLAYED_FROM = date(2017, 10, 2)
@@ -143,11 +144,13 @@ class TrainingData(NamedTuple):
     Attributes:
         households: What each bought, oldest first, catalogue only.
         demand: ``float32[product, day]``: units a day from the first day of the data.
+        paid: The same shape, what a unit cost; NaN where none was bought.
         first_weekday: Weekday of the first day, Monday 0.
     """
 
     households: list[Bought]
     demand: NDArray[np.float32]
+    paid: NDArray[np.float32]
     first_weekday: int
 
 
@@ -167,5 +170,7 @@ def training_data(purchases: Purchases, catalogue: Catalogue) -> TrainingData:
     rows = np.argsort(product_ids)
     row = rows[np.searchsorted(product_ids[rows], past.product_id)]
     demand = np.zeros((len(product_ids), (REPLAYED_FROM - first).days), dtype=np.float32)
-    np.add.at(demand, (row, past.days() - start_of(first) // DAY_MS), past.quantity)
-    return TrainingData(households, demand, first.weekday())
+    days = past.days() - start_of(first) // DAY_MS
+    np.add.at(demand, (row, days), past.quantity)
+    paid = mean_by_day(past.price, row, days, shape=demand.shape)
+    return TrainingData(households, demand, paid, first.weekday())

@@ -15,7 +15,14 @@ from random import Random
 
 from stream.demo.catalogue import Catalogue, CatalogueProduct
 from stream.demo.household_orders import DAY_MS
-from stream.domain.events import OrderCompleted, StockEvent, StockLevelSet, StockReceived
+from stream.domain.events import (
+    Delivery,
+    OrderCompleted,
+    StockEvent,
+    StockLevelSet,
+    StockOrdered,
+    StockReceived,
+)
 
 TIGHT_SHARE = 0.02
 REVIEW_DAYS = 1
@@ -81,6 +88,7 @@ class Shelves:
 
     def close(self, day: int, orders: Iterable[OrderCompleted]) -> Iterator[StockEvent]:
         """Take the day's *orders* off, count what is short, and order what runs low."""
+        closing_ms = (day + 1) * DAY_MS - 1
         for shelf in self._sold(orders):
             short = shelf.on_hand < 0
             shelf.on_hand = max(0, shelf.on_hand)
@@ -88,8 +96,9 @@ class Shelves:
             if reordered:
                 shelf.inbound = shelf.lot
                 shelf.due_day = day + shelf.lead_time_days
-            if short or reordered:
-                yield _count(shelf, (day + 1) * DAY_MS - 1)
+                yield _order(shelf, closing_ms)
+            if short:
+                yield _count(shelf, closing_ms)
 
     def _sold(self, orders: Iterable[OrderCompleted]) -> list[Shelf]:
         touched: dict[str, Shelf] = {}
@@ -113,8 +122,22 @@ def _opened(product: CatalogueProduct, random: Random) -> Shelf:
     return shelf
 
 
+def _order(shelf: Shelf, at_ms: int) -> StockOrdered:
+    product_id = str(shelf.product.product_id)
+    return StockOrdered(
+        event_id=f"ordered-{product_id}-{at_ms}",
+        occurred_at_ms=at_ms,
+        product_id=product_id,
+        quantity=shelf.inbound,
+        expected_at_ms=shelf.due_day * DAY_MS + FIRST_DELIVERY_MS,
+        simulated=True,
+    )
+
+
 def _count(shelf: Shelf, at_ms: int) -> StockLevelSet:
     product = shelf.product
+    due_ms = shelf.due_day * DAY_MS + FIRST_DELIVERY_MS
+    deliveries = (Delivery(shelf.inbound, due_ms),) if shelf.inbound else ()
     return StockLevelSet(
         event_id=f"counted-{product.product_id}-{at_ms}",
         occurred_at_ms=at_ms,
@@ -123,6 +146,6 @@ def _count(shelf: Shelf, at_ms: int) -> StockLevelSet:
         price=product.price,
         lead_time_days=shelf.lead_time_days,
         on_hand=shelf.on_hand,
-        inbound=shelf.inbound,
+        deliveries=deliveries,
         simulated=True,
     )

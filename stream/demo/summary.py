@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from typing import get_args
+
 from rich.console import Group, RenderableType
 from rich.table import Table
 
 from stream.demo.live import ORIGINS
 from stream.demo.report import Story
+from stream.domain.outputs import AlertKind, AlertStatus
 from stream.model_specs import RECOMMENDER
 
 _NEXT = (
@@ -36,9 +40,17 @@ def summary(story: Story, left_behind: list[str]) -> RenderableType:
         "recommendations",
         f"{outputs.recommendations:,}, {degraded:.2%} degraded, {outputs.repeats} repeats",
     )
-    alerts = ", ".join(f"{count} {kind}" for kind, count in sorted(outputs.alerts.items()))
-    table.add_row("stock alerts", alerts or "none")
+    table.add_row("stock alerts", "\n".join(_alerts(outputs.alerts)) or "none")
     table.add_row("latency", f"p50 {latency['p50']} ms, p99 {latency['p99']} ms, append to append")
     table.add_row("Triton", f"{story.triton_version}, {rows} rows a request")
     table.add_row("left behind", ", ".join(left_behind) or "nothing")
     return Group(table, ORIGINS, _NEXT)
+
+
+def _alerts(alerts: Mapping[str, int]) -> Iterator[str]:
+    """Yield how often each kind was told, by status, a line a kind."""
+    for kind in get_args(AlertKind):
+        counts = [(alerts.get(f"{kind}/{status}", 0), status) for status in get_args(AlertStatus)]
+        told = ", ".join(f"{count:,} {status}" for count, status in counts if count)
+        if told:
+            yield f"{kind}: {told}"

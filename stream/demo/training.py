@@ -11,6 +11,7 @@ from stream.demo.narration import Narrator
 from stream.demo.replay import PAST_FROM, REPLAYED_FROM, training_data
 from stream.demo.story import SEED, Data
 from stream.model_specs import MODELS
+from stream.models.demand_history import DemandHistory, open_steps, relative_prices
 from stream.repository import fits
 
 #: Keeps the models for later runs, and the logs of a run that failed.
@@ -39,8 +40,12 @@ def models_in(folder: Path, narrator: Narrator, data: Callable[[], Data]) -> Pat
     with narrator.step("training", "Training both models on what came before") as update:
         train_all(
             [History.bought(*household) for household in seen.households],
-            seen.demand,
-            seen.first_weekday,
+            DemandHistory.of(
+                seen.demand,
+                seen.first_weekday,
+                is_open=open_steps(seen.demand),
+                price=relative_prices(seen.paid, seen.demand),
+            ),
             repository,
             budget_s=TRAINING_S,
             seed=SEED,

@@ -7,7 +7,7 @@ All times are milliseconds since the Unix epoch and mean when it happened, not w
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
@@ -16,6 +16,7 @@ TimeMs = Annotated[
     int, Meta(ge=0, le=253_402_300_799_999, description="Milliseconds since the Unix epoch")
 ]
 Text = Annotated[str, Meta(max_length=512)]
+Location = Annotated[str, Meta(max_length=64, description="Name of a warehouse or a shop")]
 Quantity = Annotated[int, Meta(ge=1, le=1_000_000, description="Units, at least one")]
 Units = Annotated[int, Meta(ge=0, le=1_000_000_000, description="Units in stock")]
 Money = Annotated[float, Meta(ge=0, le=1e12, description="Amount in the event's currency")]
@@ -28,6 +29,8 @@ Partition = Annotated[int, Meta(ge=0, lt=MAX_PARTITIONS)]
 Ordinal = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 #: Of an order.
 MAX_LINES = 500
+#: Of one product on its way to one location.
+MAX_DELIVERIES = 16
 Line = Annotated[int, Meta(ge=0, lt=MAX_LINES)]
 Difference = Annotated[int, Meta(ge=-1_000_000, le=1_000_000, description="Signed units")]
 Days = Annotated[float, Meta(ge=0, le=365)]
@@ -45,6 +48,8 @@ class Item(Struct, frozen=True, gc=False, omit_defaults=True):
     category: Text | None = None
     brand: Text | None = None
     variant: Text | None = None
+    #: Where the units leave from or come back to, of an order's line. GA4: location_id.
+    location: Location | None = None
 
 
 Items = Annotated[tuple[Item, ...], Meta(min_length=1, max_length=MAX_LINES)]
@@ -167,11 +172,23 @@ class OrderCompleted(OrderEvent, frozen=True, tag="order_completed", kw_only=Tru
 
 
 class OrderCancelled(OrderEvent, frozen=True, tag="order_cancelled", kw_only=True):
-    """An order was cancelled before it left; its units are for sale again."""
+    """An order was cancelled before it left; its units are for sale again.
+
+    They were not wanted after all: the day of ``ordered_at_ms`` sold less. Where that is absent, the
+    day of the cancellation did, and the days before it for what it did not sell itself.
+    """
+
+    ordered_at_ms: TimeMs | None = None
 
 
 class OrderRefunded(OrderEvent, frozen=True, tag="order_refunded", kw_only=True):
-    """Units of an order came back. Segment: Order Refunded. GA4: refund."""
+    """Units of an order came back. Segment: Order Refunded. GA4: refund.
+
+    They had been wanted, and had to be there: the demand stays as it was. They are for sale again,
+    but for ``restocked`` false: then the money went back alone, or they are damaged.
+    """
+
+    restocked: bool = True
 
 
 # --- store.stock-levels.v1 ---------------------------------------------------------------------
@@ -181,19 +198,41 @@ class StockEvent(StoreEvent, frozen=True, omit_defaults=True, kw_only=True):
     """An event about one product's stock; the record's key is the product."""
 
     product_id: Id
-    location: Text | None = None
+    location: Location | None = None
     name: Text | None = None
     price: Money | None = None
     lead_time_days: Days | None = None
+    pack_size: Quantity | None = None
+    minimum_order: Quantity | None = None
+
+
+class Delivery(Struct, frozen=True, gc=False):
+    """Units on the way, and when they are expected."""
+
+    quantity: Quantity
+    expected_at_ms: TimeMs
 
 
 class StockLevelSet(StockEvent, frozen=True, tag="stock_level_set", kw_only=True):
-    """A count: the truth as of ``as_of_ms`` (when absent, as of ``occurred_at_ms``)."""
+    """A count: the truth as of ``as_of_ms`` (when absent, as of ``occurred_at_ms``).
+
+    ``inbound`` is all that was on the way then, and ``deliveries`` those of it that have a date;
+    where they come to more, they count. What is absent is as it was: a count of the shelf alone says
+    nothing of what is set aside or on the way.
+    """
 
     on_hand: Units
-    reserved: Units = 0
-    inbound: Units = 0
+    reserved: Units | None = None
+    inbound: Units | None = None
+    deliveries: Annotated[tuple[Delivery, ...], Meta(max_length=MAX_DELIVERIES)] = ()
     as_of_ms: TimeMs | None = None
+
+
+class StockOrdered(StockEvent, frozen=True, tag="stock_ordered", kw_only=True):
+    """Units were ordered from a supplier: they are on the way from now on."""
+
+    quantity: Quantity
+    expected_at_ms: TimeMs | None = None
 
 
 class StockReceived(StockEvent, frozen=True, tag="stock_received", kw_only=True):
@@ -203,9 +242,10 @@ class StockReceived(StockEvent, frozen=True, tag="stock_received", kw_only=True)
 
 
 class StockAdjusted(StockEvent, frozen=True, tag="stock_adjusted", kw_only=True):
-    """Units were found or lost: a signed difference."""
+    """Units were found or lost, or set aside and released: signed differences."""
 
     difference: Difference
+    reserved_difference: Difference = 0
     reason: Text | None = None
 
 
@@ -228,10 +268,15 @@ class Origin(Struct, frozen=True, array_like=True):
     line: Line
 
 
+#: What moved units; only a return leaves the demand as it was.
+Cause = Literal["order", "return"]
+
+
 class StockMovement(Struct, frozen=True, omit_defaults=True, kw_only=True):
     """An order line re-keyed by product.
 
-    ``units`` is negative for a sale and positive for a cancellation or a refund.
+    ``units`` is negative for a sale and positive for a cancellation or a return;
+    ``wanted_at_ms`` is when they were wanted, where that is not when they moved.
     """
 
     product_id: Id
@@ -242,6 +287,9 @@ class StockMovement(Struct, frozen=True, omit_defaults=True, kw_only=True):
     name: Text | None = None
     bought_with: Annotated[tuple[Id, ...], Meta(max_length=500)] = ()
     simulated: bool = False
+    location: Location | None = None
+    cause: Cause = "order"
+    wanted_at_ms: TimeMs | None = None
 
 
 ClickstreamEvent = (
@@ -256,7 +304,7 @@ ClickstreamEvent = (
     | RecommendationClicked
 )
 OrdersEvent = CheckoutStarted | OrderCompleted | OrderCancelled | OrderRefunded
-StockLevelEvent = StockLevelSet | StockReceived | StockAdjusted
+StockLevelEvent = StockLevelSet | StockOrdered | StockReceived | StockAdjusted
 
 #: Events after which a visitor is owed a recommendation. The others are folded in silence.
 ANSWERED = (

@@ -25,8 +25,9 @@ def movements_of(event: OrderEvent, source: Source) -> list[StockMovement]:
     The origin is the same each time the record is read, so a movement published twice is known.
     """
     sign = _SIGNS.get(type(event))
-    if sign is None:
+    if sign is None or (isinstance(event, OrderRefunded) and not event.restocked):
         return []
+    wanted_at_ms = event.ordered_at_ms if isinstance(event, OrderCancelled) else None
     products = tuple(dict.fromkeys(item.product_id for item in event.products))
     return [
         StockMovement(
@@ -38,6 +39,9 @@ def movements_of(event: OrderEvent, source: Source) -> list[StockMovement]:
             name=item.name,
             bought_with=_others(item, products),
             simulated=event.simulated,
+            location=item.location,
+            cause="return" if isinstance(event, OrderRefunded) else "order",
+            wanted_at_ms=wanted_at_ms,
         )
         for line, item in enumerate(event.products)
     ]

@@ -9,33 +9,28 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from stream.domain import applied as memory
-from stream.domain import changes
 from stream.domain import demand as days
 from stream.domain.applied import Source
+from stream.domain.calendar import UTC_DAYS, Calendar
 from stream.domain.copurchase import Counts, count_in
-from stream.domain.demand import day_of
-from stream.domain.events import (
-    StockAdjusted,
-    StockEvent,
-    StockLevelEvent,
-    StockLevelSet,
-    StockMovement,
-    StockReceived,
-)
-from stream.domain.products import Level, OriginMark, Product
+from stream.domain.events import StockEvent, StockLevelEvent, StockMovement
+from stream.domain.position_folding import moved, told
+from stream.domain.products import OriginMark, Product
 
-#: Changes remembered since the last count; older ones are merged beyond it.
-MAX_CHANGES = 256
 #: Epochs of the orders topic remembered for each of its partitions.
 MAX_EPOCHS = 2
+#: The beginning of 2000. An event from before it has no clock: it says nothing of how old a product is.
+_FIRST_PLAUSIBLE_MS = 946_684_800_000
 #: Products that a product remembers being bought with.
 MAX_BOUGHT_WITH = 20
 
 
-def apply_level(product: Product, event: StockLevelEvent, source: Source) -> Product:
+def apply_level(
+    product: Product, event: StockLevelEvent, source: Source, calendar: Calendar = UTC_DAYS
+) -> Product:
     """Return the product after *event*, or *product* itself when its record was folded before.
 
-    A count replaces the shelf as of its time; what happened after that time is kept, also if it
+    A count replaces the position as of its time; what happened after that time is kept, also if it
     was heard of earlier. A count older than the one known changes nothing on the shelf.
     """
     applied, is_new = memory.take(product.applied, source, memory.fingerprint(event.event_id))
@@ -44,15 +39,13 @@ def apply_level(product: Product, event: StockLevelEvent, source: Source) -> Pro
     product = replace(product, applied=applied)
     if not is_new:
         return product
-    product = _seen(_described(product, event), event.occurred_at_ms)
-    if isinstance(event, StockLevelSet):
-        return _counted(product, event, source)
-    if isinstance(event, StockReceived):
-        product = _arrived(product, event)
-    return _changed(product, event.occurred_at_ms, _difference(event))
+    product = _seen(_described(product, event), event.occurred_at_ms, calendar)
+    return replace(product, positions=told(product.positions, event, source))
 
 
-def apply_movement(product: Product, movement: StockMovement) -> Product:
+def apply_movement(
+    product: Product, movement: StockMovement, calendar: Calendar = UTC_DAYS
+) -> Product:
     """Return the product after *movement*, or *product* itself when it was folded before.
 
     Movements of one origin partition arrive in order of (offset, line), repeats excepted.
@@ -60,16 +53,17 @@ def apply_movement(product: Product, movement: StockMovement) -> Product:
     mark = OriginMark(*_origin(movement))
     if is_repeat(product, movement):
         return product
-    at_ms, units = movement.occurred_at_ms, movement.units
+    at_ms = movement.occurred_at_ms
     product = replace(
         product,
         origins=_marked(product.origins, mark),
-        demand=days.add_units(product.demand, day_of(at_ms), -units),
+        demand=_demand(product, movement, calendar),
         bought_with=_bought_with(product, movement),
+        positions=moved(product.positions, movement),
     )
     product = _named(product, movement.name, at_ms, rank=0)
     product = _priced(product, movement.price, at_ms, rank=0)
-    return _changed(_seen(product, at_ms), at_ms, units)
+    return _seen(product, at_ms, calendar)
 
 
 def is_repeat(product: Product, movement: StockMovement) -> bool:
@@ -102,20 +96,27 @@ def _partition(mark: OriginMark) -> int:
     return mark.partition
 
 
-def _difference(event: StockReceived | StockAdjusted) -> int:
-    return event.quantity if isinstance(event, StockReceived) else event.difference
+def _demand(
+    product: Product, movement: StockMovement, calendar: Calendar
+) -> tuple[days.DayUnits, ...]:
+    """A sale is wanted when it happens, a cancelled one never was; what comes back had been."""
+    if movement.cause == "return":
+        return product.demand
+    at_ms, wanted_at_ms = movement.occurred_at_ms, movement.wanted_at_ms
+    day = calendar.day_of(at_ms if wanted_at_ms is None else min(at_ms, wanted_at_ms))
+    return days.add_units(product.demand, day, -movement.units)
 
 
-def _seen(product: Product, at_ms: int) -> Product:
-    day, known = day_of(at_ms), product.known_since_day
-    return replace(
-        product,
-        updated_at_ms=max(product.updated_at_ms, at_ms),
-        known_since_day=day if known is None else min(known, day),
-    )
+def _seen(product: Product, at_ms: int, calendar: Calendar) -> Product:
+    known = product.known_since_day
+    if at_ms >= _FIRST_PLAUSIBLE_MS:
+        day = calendar.day_of(at_ms)
+        known = day if known is None else min(known, day)
+    updated_at_ms = max(product.updated_at_ms, at_ms)
+    return replace(product, updated_at_ms=updated_at_ms, known_since_day=known)
 
 
-def _told(at_ms: int, rank: int) -> int:
+def _told_at(at_ms: int, rank: int) -> int:
     """Order two tellings: the later one counts, at the same time the one of higher rank."""
     return 2 * at_ms + rank
 
@@ -124,58 +125,28 @@ def _described(product: Product, event: StockEvent) -> Product:
     at_ms = event.occurred_at_ms
     product = _named(product, event.name, at_ms, rank=1)
     product = _priced(product, event.price, at_ms, rank=1)
-    told = _told(at_ms, 1)
-    if event.lead_time_days is None or told < product.lead_time_told:
-        return product
-    return replace(product, lead_time_days=event.lead_time_days, lead_time_told=told)
+    told = _told_at(at_ms, 1)
+    if event.lead_time_days is not None and told >= product.lead_time_told:
+        product = replace(product, lead_time_days=event.lead_time_days, lead_time_told=told)
+    if event.pack_size is not None and told >= product.pack_size_told:
+        product = replace(product, pack_size=event.pack_size, pack_size_told=told)
+    if event.minimum_order is not None and told >= product.minimum_order_told:
+        product = replace(product, minimum_order=event.minimum_order, minimum_order_told=told)
+    return product
 
 
 def _named(product: Product, name: str | None, at_ms: int, *, rank: int) -> Product:
-    told = _told(at_ms, rank)
+    told = _told_at(at_ms, rank)
     if name is None or told < product.name_told:
         return product
     return replace(product, name=name, name_told=told)
 
 
 def _priced(product: Product, price: float | None, at_ms: int, *, rank: int) -> Product:
-    told = _told(at_ms, rank)
+    told = _told_at(at_ms, rank)
     if price is None or told < product.price_told:
         return product
     return replace(product, price=price, price_told=told)
-
-
-def _counted(product: Product, event: StockLevelSet, source: Source) -> Product:
-    as_of_ms = event.occurred_at_ms if event.as_of_ms is None else event.as_of_ms
-    level = Level(
-        as_of_ms, source.partition, source.offset, event.on_hand, event.reserved, event.inbound
-    )
-    if product.level is not None and level < product.level:
-        return product
-    return replace(
-        product,
-        level=level,
-        changes=changes.after(product.changes, as_of_ms),
-        received=changes.after(product.received, as_of_ms),
-    )
-
-
-def _is_counted_in(product: Product, at_ms: int) -> bool:
-    """Whether the last count knows of what happened at *at_ms*."""
-    return product.level is not None and at_ms <= product.level.as_of_ms
-
-
-def _arrived(product: Product, event: StockReceived) -> Product:
-    at_ms = event.occurred_at_ms
-    if _is_counted_in(product, at_ms):
-        return product
-    received = changes.add(product.received, at_ms, event.quantity, MAX_CHANGES)
-    return replace(product, received=received)
-
-
-def _changed(product: Product, at_ms: int, units: int) -> Product:
-    if _is_counted_in(product, at_ms):
-        return product
-    return replace(product, changes=changes.add(product.changes, at_ms, units, MAX_CHANGES))
 
 
 def _bought_with(product: Product, movement: StockMovement) -> Counts:

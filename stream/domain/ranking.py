@@ -7,6 +7,7 @@ from math import isfinite
 from types import MappingProxyType
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from stream.domain.outputs import RecommendedItem
 from stream.domain.sessions import (
@@ -19,6 +20,8 @@ from stream.domain.sessions import (
 
 SIMILAR_SESSIONS = "similar sessions"
 TRENDING = "trending now"
+#: Added to the reason of what was moved up for it.
+PLENTY = ", plenty in stock"
 #: How many of the products last acted on are asked what they are bought with.
 N_ANCHORS = 5
 _NOTHING: frozenset[str] = frozenset()
@@ -30,11 +33,14 @@ class RankingPolicy(Struct, frozen=True, kw_only=True):
 
     Attributes:
         n_novel: Of these, places for products that the model does not know.
+        overstock_places: Places that a product moves up at most where far more of it is there than
+            sells; also into the answer from beyond its end.
     """
 
     n_items: int = 10
     n_novel: int = 1
     exclude_bought_within_ms: int = 24 * 3600 * 1000
+    overstock_places: int = 0
 
 
 def bought_with_reason(anchor: str) -> str:
@@ -51,18 +57,21 @@ def rank(
     policy: RankingPolicy,
     names: Mapping[str, str] = _NO_NAMES,
     novel: Iterable[tuple[str, str]] = (),
+    overstocked: Collection[str] = _NOTHING,
 ) -> tuple[RecommendedItem, ...]:
     """Return the best of *candidates* that the visitor can still want.
 
     Left out: what is in the basket, what is sold out, and what was bought of late, counted back
     from *now_ms*. *candidates* are products and scores, best first, as the model gives them, read
     only until enough are found; *sold_out* is asked once for each, so give a set. *names* are
-    those to show, by product. The last places are for *novel*, see :func:`novelties`.
+    those to show, by product. The last places are for *novel*, see :func:`novelties`. What is
+    *overstocked* moves up a little, and its reason says so.
 
     Returns:
         At most ``policy.n_items``, best first; empty when every candidate is left out.
     """
     _, out = _unwanted(session, now_ms, policy)
+    places = policy.overstock_places if overstocked else 0
     shown: dict[str, RecommendedItem] = {}
     for product_id, score in candidates:
         if product_id in out or product_id in sold_out or product_id in shown:
@@ -72,12 +81,41 @@ def rank(
         shown[product_id] = RecommendedItem(
             len(shown) + 1, product_id, score, SIMILAR_SESSIONS, names.get(product_id)
         )
-        if len(shown) == policy.n_items:
+        if len(shown) == policy.n_items + places:
             break
     ranked = tuple(shown.values())
+    if places:
+        ranked = _favoured(ranked, overstocked, policy)
     left_out = {*out, *shown}
     new = [each for each in novel if each[0] not in left_out and each[0] not in sold_out]
     return _with_novel(ranked, new[: policy.n_novel], policy, names) if new and ranked else ranked
+
+
+def _favoured(
+    ranked: Sequence[RecommendedItem], overstocked: Collection[str], policy: RankingPolicy
+) -> tuple[RecommendedItem, ...]:
+    """Return the first of *ranked* once those of *overstocked* have moved up.
+
+    Scores stay with their places: they order the answer, and mean no more.
+    """
+    moved: list[RecommendedItem] = []
+    for item in ranked:
+        at = len(moved)
+        if item.product_id in overstocked:
+            at = max(0, at - policy.overstock_places)
+            # Not past one that moved up itself: both would move without end.
+            while at < len(moved) and moved[at].product_id in overstocked:
+                at += 1
+        moved.insert(at, item)
+    return tuple(
+        replace(
+            item,
+            rank=place,
+            score=ranked[place - 1].score,
+            reason=item.reason + PLENTY * (place < item.rank),
+        )
+        for place, item in enumerate(moved[: policy.n_items], start=1)
+    )
 
 
 def novelties(

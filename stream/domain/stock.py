@@ -1,37 +1,40 @@
-"""When a planner hears of a shelf: once when it runs short, when that changes, when it is over.
+"""When a planner hears of a product: once when a situation begins, when it changes, when it is over.
 
-One shortage is one alert, from ``opened`` to ``resolved``. A risk that becomes an empty shelf is
-the same shortage and the same alert, of another kind: a planner works on the product, not on the
-wording. A shelf that is filled only a little stays open until there is a margin.
+One situation is one alert, from its first message to ``resolved``. A risk that becomes an empty shelf
+is the same shortage and the same alert, of another kind: a planner works on the product, not on the
+wording. What is worse than what was last said is told at once. Everything else waits until the last
+message is ``min_interval_ms`` old, and is told then if it still holds: what a flash sale does to a
+shelf within minutes is a few messages, however many orders it is. A shortage that deliveries will end
+is snoozed until they are due, and wakes when they are late.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from stream.domain.assessment import Assessment, StockPolicy, assess, protection_days
+from stream.domain.assessment import Assessment, StockPolicy, assess
+from stream.domain.calendar import DAY_MS, date_of
 from stream.domain.demand import empirical_quantiles
-from stream.domain.outputs import (
-    AlertKind,
-    AlertStatus,
-    Severity,
-    StockAlert,
-    StockFigures,
-    alert_id,
-)
-from stream.domain.products import AlertState
+from stream.domain.explaining import explain
+from stream.domain.findings import Finding, findings
+from stream.domain.outputs import AlertKind, AlertStatus, Severity, StockAlert, alert_id
+from stream.domain.products import AlertState, Product, alert_of
 
 __all__ = [
     "AlertState",
     "Assessment",
     "Forecast",
+    "Step",
     "StockPolicy",
     "assess",
     "empirical_quantiles",
-    "retold",
-    "transition",
+    "findings",
+    "message",
+    "step",
+    "steps",
 ]
 
 
@@ -43,150 +46,224 @@ class Forecast(NamedTuple):
     degraded: bool = False
 
 
+class Step(NamedTuple):
+    """What becomes of an alert.
+
+    Attributes:
+        state: After it; None where there never was an alert.
+        is_news: Whether it takes a message.
+        again_ms: When to look again, since something is held back; None where nothing is.
+    """
+
+    state: AlertState | None
+    is_news: bool = False
+    again_ms: int | None = None
+
+
 _UNNAMED = Forecast()
-_RANKS: dict[Severity, int] = {"warning": 0, "high": 1, "critical": 2}
+_SEVERITIES: dict[Severity, int] = {"info": 0, "warning": 1, "high": 2, "critical": 3}
+#: Within a situation, what is worse comes later.
+_KINDS: dict[AlertKind, int] = {
+    "low_stock": 0,
+    "stockout_risk": 1,
+    "out_of_stock": 2,
+    "oversold": 3,
+    "back_in_stock": 0,
+    "demand_spike": 0,
+    "overstock": 0,
+    "dead_stock": 1,
+}
+#: Messages of one alert after which the interval between two grows by itself, and to how many.
+_PATIENCE, _LONGEST = 8, 16
+#: Changes of a measure that are worth a message, as factors.
+_WORTH_TELLING = {"demand": 2.0, "excess": 1.5}
 
 
-def transition(
+def steps(
+    product: Product, assessment: Assessment, *, today: int, now_ms: int, policy: StockPolicy
+) -> Sequence[Step]:
+    """Return what becomes of the alerts of *product*, of all that there were or are to be."""
+    since = product.known_since_day or 0
+    taken = [
+        step(
+            alert_of(product, each.situation),
+            each,
+            known_since_day=since,
+            now_ms=now_ms,
+            policy=policy,
+        )
+        for each in findings(product, assessment, today=today, policy=policy)
+    ]
+    return [each for each in taken if each.state is not None]
+
+
+def step(
     current: AlertState | None,
-    assessment: Assessment,
+    finding: Finding,
+    *,
+    known_since_day: int,
     now_ms: int,
     policy: StockPolicy,
+) -> Step:
+    """Return what becomes of the alert *current* after *finding*.
+
+    The same arguments give the same answer. *now_ms* is event time, *known_since_day* the product's.
+    """
+    if current is None or not current.is_open:
+        if finding.kind is None:
+            return Step(current)
+        opened = _opened(current, finding, finding.kind, now_ms)
+        return Step(replace(opened, known_since_day=known_since_day), is_news=True)
+    after = _after(current, finding, now_ms, policy)
+    if after == current:
+        return Step(current)
+    may_ms = current.told_at_ms + _interval_ms(current, policy)
+    if now_ms < may_ms and not _is_worse(current, after):
+        return Step(current, again_ms=may_ms)
+    revision = current.revision + 1
+    return Step(replace(after, revision=revision, told_at_ms=now_ms), is_news=True)
+
+
+def message(
+    product: Product,
+    state: AlertState,
+    assessment: Assessment,
     *,
+    now_ms: int,
     forecast: Forecast = _UNNAMED,
     created_at_ms: int | None = None,
-) -> tuple[AlertState | None, StockAlert | None]:
-    """Return the alert's state after *assessment* and the message it takes, None for silence.
-
-    The same arguments give the same message. *now_ms* is the event time of the assessment,
-    *created_at_ms* the wall clock's (*now_ms* when absent).
-    """
-    after, status = _step(current, assessment, now_ms, policy)
-    if after is None or status is None:
-        return after, None
-    made_ms = now_ms if created_at_ms is None else created_at_ms
-    return after, _message(after, status, assessment, forecast, at=(now_ms, made_ms))
-
-
-def retold(
-    state: AlertState,
-    assessment: Assessment,
-    now_ms: int,
-    *,
-    forecast: Forecast = _UNNAMED,
-    created_at_ms: int,
 ) -> StockAlert:
-    """Return the message that led to *state* again, with the figures of now.
+    """Return the message that leads to *state*, with the figures of *assessment*.
 
-    It has the same ``alert_id`` and ``revision``: nobody knows whether the first one got out.
+    Of a state that was reached before it is that message again: the same ``alert_id`` and
+    ``revision``, with the figures of now. *created_at_ms* is the wall clock's (*now_ms* when absent).
     """
-    status: AlertStatus = "updated" if state.revision > 1 else "opened"
-    if not state.is_open:
-        status = "resolved"
-    return _message(state, status, assessment, forecast, at=(now_ms, created_at_ms))
-
-
-def _message(
-    state: AlertState,
-    status: AlertStatus,
-    assessment: Assessment,
-    forecast: Forecast,
-    *,
-    at: tuple[int, int],
-) -> StockAlert:
-    occurred_at_ms, created_at_ms = at
+    until = None if state.snoozed_until_day is None else date_of(state.snoozed_until_day)
+    figures = assessment.figures
+    if not _is_at_risk(state) and figures.revenue_at_risk_per_day is not None:
+        figures = replace(figures, revenue_at_risk_per_day=0.0)
     return StockAlert(
-        alert_id=alert_id(assessment.product_id, state.known_since_day, state.episode),
-        product_id=assessment.product_id,
-        name=assessment.name,
+        alert_id=alert_id(
+            product.product_id, state.known_since_day, state.episode, state.situation
+        ),
+        product_id=product.product_id,
+        name=product.name,
+        situation=state.situation,
         kind=state.kind,
-        status=status,
+        status=_status(state),
         severity=state.severity,
         revision=state.revision,
-        figures=assessment.figures,
-        explanation=explain(state.kind, status, assessment.figures),
+        figures=figures,
+        explanation=explain(
+            state.kind,
+            figures,
+            is_over=not state.is_open,
+            is_late=state.situation == "shortage" and assessment.is_late,
+            snoozed_until=until,
+        ),
         model=forecast.model,
         model_version=forecast.version,
         degraded=forecast.degraded,
         opened_at_ms=state.opened_at_ms,
-        occurred_at_ms=occurred_at_ms,
-        created_at_ms=created_at_ms,
+        occurred_at_ms=now_ms,
+        created_at_ms=now_ms if created_at_ms is None else created_at_ms,
+        snoozed_until=until,
     )
 
 
-def _step(
-    current: AlertState | None, assessment: Assessment, now_ms: int, policy: StockPolicy
-) -> tuple[AlertState | None, AlertStatus | None]:
-    if current is None or not current.is_open:
-        if assessment.kind == "none":
-            return current, None
-        return _opened(current, assessment, assessment.kind, now_ms), "opened"
-    if assessment.is_safe:
-        return replace(current, is_open=False, revision=current.revision + 1), "resolved"
-    kind: AlertKind = "stockout_risk" if assessment.kind == "none" else assessment.kind
-    if not _matters(current, assessment, kind, policy):
-        return current, None
-    after = replace(
-        current,
-        revision=current.revision + 1,
-        kind=kind,
-        severity=assessment.severity,
-        stock_out_day=assessment.stock_out_day,
+# --- Rules -------------------------------------------------------------------------------------
+
+
+def _interval_ms(state: AlertState, policy: StockPolicy) -> int:
+    """Return how long the next message must wait: longer, the more there were of one situation."""
+    return policy.min_interval_ms * min(_LONGEST, 1 + state.revision // _PATIENCE)
+
+
+def _status(state: AlertState) -> AlertStatus:
+    if not state.is_open:
+        return "resolved"
+    if state.snoozed_until_day is not None:
+        return "snoozed"
+    return "updated" if state.revision > 1 else "opened"
+
+
+def _is_at_risk(state: AlertState) -> bool:
+    """Whether revenue is: a shortage, or a demand that the shelf cannot meet."""
+    if not state.is_open:
+        return False
+    return state.situation == "shortage" or (
+        state.situation == "demand" and state.severity == "high"
     )
-    return after, "updated"
 
 
-def _opened(
-    last: AlertState | None, assessment: Assessment, kind: AlertKind, now_ms: int
-) -> AlertState:
+def _opened(last: AlertState | None, finding: Finding, kind: AlertKind, now_ms: int) -> AlertState:
     return AlertState(
         episode=1 if last is None else last.episode + 1,
         revision=1,
         is_open=True,
         kind=kind,
-        severity=assessment.severity,
+        severity=finding.severity,
         opened_at_ms=now_ms,
-        stock_out_day=assessment.stock_out_day,
-        known_since_day=assessment.known_since_day or 0,
+        measure=finding.measure,
+        situation=finding.situation,
+        told_at_ms=now_ms,
+        snoozed_until_day=finding.covered_until_day,
     )
 
 
-def _matters(
-    current: AlertState, assessment: Assessment, kind: AlertKind, policy: StockPolicy
-) -> bool:
-    """Whether a planner would act on it; a risk that eases a little is not told."""
-    if kind != current.kind or _RANKS[assessment.severity] > _RANKS[current.severity]:
-        return True
-    if kind == "out_of_stock":
+def _after(current: AlertState, finding: Finding, now_ms: int, policy: StockPolicy) -> AlertState:
+    """Return what would be told of an open alert now; *current* where nothing is worth a word."""
+    kind = finding.kind
+    if kind is None:
+        if finding.is_safe:
+            return replace(current, is_open=False, snoozed_until_day=None)
+        kind = "low_stock" if current.situation == "shortage" else current.kind
+    severity = current.severity if finding.kind is None else finding.severity
+    until = finding.covered_until_day
+    if finding.kind is None and until is not None and until == current.snoozed_until_day:
+        return current
+    if (
+        kind != current.kind
+        or _SEVERITIES[severity] > _SEVERITIES[current.severity]
+        or (severity != current.severity and kind == "oversold")
+        or until != current.snoozed_until_day
+        or _has_moved(current, finding, now_ms, policy)
+    ):
+        return replace(
+            current,
+            kind=kind,
+            severity="warning" if finding.kind is None else severity,
+            measure=finding.measure,
+            snoozed_until_day=until,
+        )
+    return current
+
+
+def _has_moved(current: AlertState, finding: Finding, now_ms: int, policy: StockPolicy) -> bool:
+    """Whether the measure of what is the matter changed by what a planner would act on."""
+    if finding.kind is None or finding.kind in ("out_of_stock", "oversold", "back_in_stock"):
         return False
-    before, after = current.stock_out_day, assessment.stock_out_day
+    before, after = current.measure, finding.measure
     if before is None or after is None:
         return before is not after
-    return abs(after - before) >= policy.update_days
+    factor = _WORTH_TELLING.get(finding.situation)
+    if factor is None:
+        # What lasts as long as it did is gone the later the later it is looked at: no news.
+        later = after - before - max(0, now_ms - current.told_at_ms) / DAY_MS
+        return before - after >= policy.update_days or later >= policy.update_days
+    if finding.situation == "demand":
+        return after >= factor * before
+    return not before / factor < after < before * factor
 
 
-def explain(kind: AlertKind, status: AlertStatus, figures: StockFigures) -> str:
-    """Return one sentence with the figures that led to the message."""
-    selling = f"about {figures.daily_demand:.1f} wanted a day"
-    if status == "resolved":
-        return _explain_end(figures, selling)
-    if kind == "out_of_stock":
-        short = f"Oversold by {-figures.on_hand}" if figures.on_hand < 0 else "Nothing left to sell"
-        return (
-            f"{short}, {selling}: a reorder takes {figures.lead_time_days:g} days, "
-            f"{figures.inbound} are on the way, {figures.suggested_quantity} more are suggested."
-        )
+def _is_worse(before: AlertState, after: AlertState) -> bool:
+    """Whether a planner must hear of it at once."""
+    if not after.is_open:
+        return False
+    has_woken = before.snoozed_until_day is not None and after.snoozed_until_day is None
+    if has_woken and _KINDS[after.kind] >= _KINDS[before.kind]:
+        return True
     return (
-        f"{figures.on_hand} on hand, {selling}: if sales run high they are gone by "
-        f"{figures.stock_out_date_p90 or 'later'}, a reorder takes {protection_days(figures):g} "
-        f"days with review; reorder point {figures.reorder_point}, "
-        f"{figures.suggested_quantity} suggested."
+        _KINDS[after.kind] > _KINDS[before.kind]
+        or _SEVERITIES[after.severity] > _SEVERITIES[before.severity]
     )
-
-
-def _explain_end(figures: StockFigures, selling: str) -> str:
-    if figures.on_hand - figures.reserved <= 0:
-        return "Nothing left to sell, and nobody asked for it of late: no longer missed."
-    cover = figures.days_of_cover_p90
-    lasts = "longer than a year" if cover is None else f"{cover:.0f} days even if sales run high"
-    return f"{figures.on_hand} on hand, {selling}: they last {lasts}."

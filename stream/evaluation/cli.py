@@ -54,15 +54,38 @@ def recommender(
 def forecaster(
     dataset: Annotated[
         Path,
-        typer.Option(help="Parquet with part_id, month, qty; or with the lines of invoices."),
+        typer.Option(
+            help="Parquet with part_id, month, qty, or the lines of invoices; or demo, its real orders."
+        ),
     ],
     report: Annotated[Path | None, typer.Option(help="Write the figures to this file.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the training.")] = 1,
     steps: Annotated[int, typer.Option(min=1, help="Of training, of each network.")] = 1500,
 ) -> None:
-    """Forecast the last steps of every series, beside Croston, TSB and what sold of late."""
+    """Forecast the last steps of every series beside others, and tell how often quantiles held."""
     from stream.evaluation.forecast_report import Asked
     from stream.evaluation.forecaster import run_evaluate_forecaster
 
     asked = Asked(dataset, seed, steps)
     raise typer.Exit(run_evaluate_forecaster(asked, report=report))
+
+
+@app.command("stock")
+def stock(
+    dataset: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Parquet with the lines of invoices; or demo, for its real orders, as without any."
+        ),
+    ] = None,
+    report: Annotated[Path | None, typer.Option(help="Write the figures to this file.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the training.")] = 1,
+    steps: Annotated[int, typer.Option(min=1, help="Of training, of each network.")] = 1500,
+) -> None:
+    """Replay real demand through a simulated warehouse: what is lost, beside planners' rules?"""
+    from stream.evaluation.shop import DEMO
+    from stream.evaluation.stock import run_evaluate_stock
+    from stream.evaluation.stock_report import Asked
+
+    asked = Asked(tuple(dict.fromkeys(dataset or [DEMO])), seed, steps)
+    raise typer.Exit(run_evaluate_stock(asked, report=report))

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from stream.evaluation.series import Series, Steps, Units
 from stream.model_specs import QUANTILES
+from stream.models.counts import held
 
 _N_RESAMPLED, _SEED = 1_000, 1
 _MEDIAN = QUANTILES.index(0.5)
@@ -43,15 +44,17 @@ class Quality:
         mase: Mean absolute scaled error of the median; forecasting zero is rewarded where most
             steps sell nothing, so go by ``wql``.
         n_scaled: Series that have a scale; of these ``mase`` is the mean.
-        p90_held: Share of steps that sold less than the P90, and no more than it. Counts tie: a
-            calibrated one has nine tenths between the two.
+        held: Share of steps that sold no more than each quantile, by ``models.counts.held``: of a
+            calibrated forecast the level.
+        p90_between: Share of steps that sold less than the P90, and no more than it, without chance.
     """
 
     wql: float
     wql_interval: tuple[float, float]
     mase: float
     n_scaled: int
-    p90_held: tuple[float, float]
+    held: tuple[float, ...]
+    p90_between: tuple[float, float]
 
 
 def quality_of(forecast: Quantiles, series: Series) -> Quality:
@@ -65,7 +68,8 @@ def quality_of(forecast: Quantiles, series: Series) -> Quality:
         wql_interval=_interval(losses, _units(series)),
         mase=errors,
         n_scaled=n_scaled,
-        p90_held=(float((spare > 0).mean()), float((spare >= 0).mean())),
+        held=tuple(held(forecast[is_known], series.actual[is_known]).mean(axis=0).tolist()),
+        p90_between=(float((spare > 0).mean()), float((spare >= 0).mean())),
     )
 
 

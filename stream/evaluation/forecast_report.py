@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.table import Table
 
 from stream.demo.report import machine
+from stream.evaluation.backtest import Backtest, Held
 from stream.evaluation.forecast_quality import Quality, Quantiles
 from stream.evaluation.report import between
 from stream.evaluation.series import Series
@@ -43,14 +44,19 @@ class Asked:
     n_steps: int
 
 
-def report_of(asked: Asked, series: Series, forecasted: Sequence[Forecasted]) -> dict[str, object]:
+def report_of(
+    asked: Asked, series: Series, forecasted: Sequence[Forecasted], tested: Backtest
+) -> dict[str, object]:
     """Return the figures, ours on top."""
     ours, steps = forecasted[0].quality, series.steps
     return {
+        "p90_held": tested.headline.p90,
+        "p90_held_interval": tested.headline.p90_interval,
         "wql": ours.wql,
         "wql_interval": ours.wql_interval,
         "mase": ours.mase,
         "forecasters": {each.name: _told(each) for each in forecasted},
+        "backtest": _tested(tested),
         "asked": {
             "dataset": asked.dataset.name,
             "seed": asked.seed,
@@ -71,7 +77,15 @@ def report_of(asked: Asked, series: Series, forecasted: Sequence[Forecasted]) ->
 
 def table(series: Series, forecasted: Sequence[Forecasted]) -> Table:
     """Return the same for people."""
-    headings = ("forecaster", "WQL", "95 %", "above ours, 95 %", "MASE", "P90 held", "took, s")
+    headings = (
+        "forecaster",
+        "WQL",
+        "95 %",
+        "above ours, 95 %",
+        "MASE",
+        "P90 held, a step",
+        "took, s",
+    )
     steps = series.steps
     title = (
         f"{len(series.ids):,} series, the last {steps.horizon} {steps.name}s: how many will sell?"
@@ -85,10 +99,46 @@ def table(series: Series, forecasted: Sequence[Forecasted]) -> Table:
             between(quality.wql_interval),
             between(each.above_ours) if each is not forecasted[0] else "",
             f"{quality.mase:.4f}",
-            "{:.1%} to {:.1%}".format(*quality.p90_held),
+            f"{quality.held[-1]:.1%}",
             f"{each.seconds:,.0f}",
         )
     return found
+
+
+def coverage_table(series: Series, tested: Backtest) -> Table:
+    """Return how often each quantile held over the lead times, for people."""
+    name = series.steps.name
+    title = (
+        f"{tested.n_series:,} series from {len(tested.origins)} origins in the last "
+        f"{tested.plan.n_held} {name}s: how often did the served forecaster's quantiles hold?"
+    )
+    levels = (f"P{100 * level:.0f}" for level in QUANTILES)
+    found = Table(f"lead time, {name}s", *levels, "P90, 95 %", "windows", title=title)
+    rows = {str(lead): held for lead, held in tested.by_lead.items()}
+    for lead, held in {**rows, f"{tested.plan.lead}, as if new": tested.new}.items():
+        shares = (f"{share:.1%}" for share in held.levels)
+        low, high = held.p90_interval
+        found.add_row(lead, *shares, f"{low:.1%} to {high:.1%}", f"{held.n_windows:,}")
+    return found
+
+
+def _tested(tested: Backtest) -> dict[str, object]:
+    return {
+        "lead_time": tested.plan.lead,
+        "held_out": tested.plan.n_held,
+        "origins": tested.origins,
+        "series": tested.n_series,
+        "lead_times": {str(lead): _held(held) for lead, held in tested.by_lead.items()},
+        "as_if_new": _held(tested.new),
+    }
+
+
+def _held(held: Held) -> dict[str, object]:
+    return {
+        "held": dict(zip(map(str, QUANTILES), held.levels, strict=True)),
+        "p90_held_interval": held.p90_interval,
+        "windows": held.n_windows,
+    }
 
 
 def _told(forecasted: Forecasted) -> dict[str, object]:
@@ -99,6 +149,7 @@ def _told(forecasted: Forecasted) -> dict[str, object]:
         "mase": quality.mase,
         "series_with_a_scale": quality.n_scaled,
         "wql_above_ours": forecasted.above_ours,
-        "p90_held": quality.p90_held,
+        "held": dict(zip(map(str, QUANTILES), quality.held, strict=True)),
+        "p90_between": quality.p90_between,
         "seconds": round(forecasted.seconds, 1),
     }

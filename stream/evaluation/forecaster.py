@@ -11,9 +11,10 @@ from rich.console import Console
 
 from stream.demo.narration import Narrator
 from stream.demo.report import write_report
+from stream.evaluation.backtest import backtest
 from stream.evaluation.fan import fans
 from stream.evaluation.forecast_quality import Forecaster, above, quality_of
-from stream.evaluation.forecast_report import Asked, Forecasted, report_of, table
+from stream.evaluation.forecast_report import Asked, Forecasted, coverage_table, report_of, table
 from stream.evaluation.intermittent import CROSTON, TSB, best_tsb, croston, is_installed
 from stream.evaluation.our_forecaster import Ours
 from stream.evaluation.series import Series, read_series
@@ -43,11 +44,18 @@ def run_evaluate_forecaster(asked: Asked, *, report: Path | None) -> int:
     forecasted: list[Forecasted] = []
     for each in candidates(asked):
         forecasted.append(_measured(narrator, each, series, forecasted[:1]))
-    console.print(table(series, forecasted))
+    with narrator.step("backtest", "Holding out windows") as update:
+        tested = backtest(
+            series,
+            seed=asked.seed,
+            n_steps=asked.n_steps,
+            progress=lambda _stage, share: update(share, ""),
+        )
+    console.print(table(series, forecasted), coverage_table(series, tested))
     if not is_installed():
         console.print("Croston and TSB are left out: they need `pip install statsforecast`.")
     if report is not None:
-        write_report(report_of(asked, series, forecasted), report)
+        write_report(report_of(asked, series, forecasted, tested), report)
         plot = report.with_suffix(".svg")
         plot.write_text(fans(series, forecasted[0].forecast), "utf-8")
         console.print(f"Report: {report}", f"Plot: {plot}", sep="\n", markup=False)

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 import numpy as np
 import torch
 
+from stream.evaluation.backtest import served_settings
 from stream.evaluation.forecast_quality import Quantiles
 from stream.evaluation.series import Steps, Units
 from stream.model_specs import QUANTILES
-from stream.models.forecaster import SETTINGS
 from stream.models.progress import Pace, Progress, silent
 from stream.models.quantile_fitting import Windows, fit_quantiles
 
@@ -53,19 +53,14 @@ class Ours:
 
         pace = Pace(self.name, self._n_steps, math.inf, told)
         seed = self._seed * N_NETWORKS + at
-        network = fit_quantiles(known, steps.first_phase, settings_of(steps), pace=pace, seed=seed)
+        past = steps.past(known)
+        network = fit_quantiles(past, settings_of(steps), pace=pace, seed=seed)
         with torch.inference_mode():
-            answer = network(*Windows(known, steps.first_phase, network).latest())
+            answer = network(*Windows(past, network).latest())
         forecast: Quantiles = answer.numpy()
         return forecast
 
 
 def settings_of(steps: Steps) -> Mapping[str, int]:
-    """Return the settings of the served network, but for what the data says itself."""
-    return {
-        **SETTINGS,
-        "history": steps.history,
-        "horizon": steps.horizon,
-        "season": steps.season,
-        "cumulative": 0,
-    }
+    """Return the settings of the served network, but for an answer of each step by itself."""
+    return {**served_settings(steps), "cumulative": 0}

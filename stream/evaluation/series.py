@@ -6,22 +6,27 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from pyarrow import ArrowException
 
+from stream.demo.household_orders import read_purchases
+from stream.domain.calendar import weekday_of
 from stream.errors import Misconfigured
 from stream.model_specs import HISTORY_DAYS, HORIZON_DAYS
+from stream.models.demand_history import UNKNOWN, DemandHistory, open_steps
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Units = NDArray[np.float32]
+_Numbers = NDArray[np.integer[Any]]
 
-UNKNOWN = -1.0
+#: In place of a file: the real orders that the demo replays.
+DEMO = Path("demo")
 #: A part, the month as ``YYYY-MM``, and the units sold in it, null where unknown.
 MONTHLY = ("part_id", "month", "qty")
 #: The lines of invoices; of returns the invoice begins with ``C``.
@@ -42,6 +47,7 @@ class Steps:
         season: Steps a season.
         horizon: Steps forecast at once.
         history: Steps that a forecast is made from, at most.
+        is_open: Of each step, those held out as well: when a shop closes is known before.
     """
 
     name: str
@@ -49,6 +55,11 @@ class Steps:
     season: int
     horizon: int
     history: int
+    is_open: tuple[bool, ...]
+
+    def past(self, known: Units) -> DemandHistory:
+        """Return what a forecaster may be fitted to: *known*, and all that is known of the days."""
+        return DemandHistory.of(known, self.first_phase, is_open=np.array(self.is_open))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,11 +103,14 @@ class Series:
 
 
 def read_series(path: Path) -> Series:
-    """Return what sold, from a Parquet file with the columns ``MONTHLY`` or ``LINES``.
+    """Return what sold, from a Parquet file with the columns ``MONTHLY`` or ``LINES``, or ``DEMO``.
 
     Raises:
         Misconfigured: It cannot be read, lacks a column, or holds too little.
+        LocalPartMissing: The demo's orders are not installed.
     """
+    if path == DEMO:
+        return _demo()
     try:
         names = pq.read_schema(path).names
         found = [kind for kind in (MONTHLY, LINES) if set(kind) <= set(names)]
@@ -138,6 +152,7 @@ def _monthly(rows: pd.DataFrame) -> Series:
             season=_MONTHS,
             horizon=_MONTHS,
             history=2 * _MONTHS,
+            is_open=(True,) * len(months),
         ),
     )
 
@@ -164,26 +179,45 @@ def _daily(rows: pd.DataFrame) -> Series:
         raise ValueError("expected a line of goods that were paid for, got none")
     first = sold["day"].min()
     day = (sold["day"] - first).dt.days.to_numpy()
+    ids, product = np.unique(sold["stock_code"].astype(str), return_inverse=True)
+    return _by_day(ids, product, day, sold["quantity"].to_numpy(), weekday=int(first.dayofweek))
+
+
+def _demo() -> Series:
+    """Return what the households of the demo bought, in the days of the data."""
+    bought = read_purchases()
+    ids, product = np.unique(bought.product_id, return_inverse=True)
+    first = int(bought.days().min())
+    weekday = weekday_of(first)
+    return _by_day(
+        ids.astype(str), product, bought.days() - first, bought.quantity, weekday=weekday
+    )
+
+
+def _by_day(
+    ids: NDArray[np.str_], product: _Numbers, day: _Numbers, quantity: _Numbers, *, weekday: int
+) -> Series:
     n_days = int(day.max()) + 1
     if n_days < 2 * HORIZON_DAYS + HISTORY_DAYS:
         raise ValueError(f"expected at least {2 * HORIZON_DAYS + HISTORY_DAYS} days, got {n_days}")
-    ids, product = np.unique(sold["stock_code"].astype(str), return_inverse=True)
     units = np.zeros((len(ids), n_days), dtype=np.float32)
-    np.add.at(units, (product, day), sold["quantity"].to_numpy())
+    np.add.at(units, (product, day), quantity)
     enough = (units[:, :-HORIZON_DAYS] > 0).sum(axis=1) >= _MIN_SELLING_DAYS
     if not enough.any():
         raise ValueError(f"expected a product sold on {_MIN_SELLING_DAYS} days, got none")
     units[np.arange(n_days) < (units > 0).argmax(axis=1)[:, None]] = UNKNOWN
-    units[:, np.bincount(day, minlength=n_days) == 0] = UNKNOWN
+    is_open = open_steps(units)
+    units[:, ~is_open] = UNKNOWN
     return Series(
         ids=tuple(ids[enough].tolist()),
         units=units[enough],
         steps=Steps(
             name="day",
-            first_phase=int(first.dayofweek),
+            first_phase=weekday,
             season=_DAYS_OF_WEEK,
             horizon=HORIZON_DAYS,
             history=HISTORY_DAYS,
+            is_open=tuple(is_open.tolist()),
         ),
     )
 

@@ -9,8 +9,9 @@ from typing import TypeVar
 import numpy as np
 
 from stream.evaluation.forecast_quality import Forecaster, Quantiles, losses_of
-from stream.evaluation.series import UNKNOWN, Series, Steps, Units
+from stream.evaluation.series import Series, Steps, Units
 from stream.model_specs import QUANTILES
+from stream.models.demand_history import UNKNOWN
 
 Each = TypeVar("Each", bound=Forecaster)
 

@@ -14,85 +14,109 @@ from torch.optim.swa_utils import AveragedModel
 
 from stream.model_specs import QUANTILES
 from stream.models.checkpoint import Checkpoint
+from stream.models.counts import spread
+from stream.models.demand_history import UNKNOWN, Demand, DemandHistory
 from stream.models.progress import Pace
-from stream.models.served.forecaster.network import DemandQuantiles, scale_of
+from stream.models.served.forecaster.network import OPEN, PRICE, DemandQuantiles, scale_of
 from stream.models.threads import half_the_cores
 
 #: Fewest steps since a product became known before a forecast that is trained on or validated.
-MIN_KNOWN = 14
-_UNKNOWN = -1.0
+MIN_KNOWN = 1
+#: Share of what is trained on that forgets all but a few steps, and how many those are at most: new
+#: products are few among the windows, and each is of a product that was new at one time only.
+_FORGETTING, _N_LEFT = 0.15, 14
+#: Shares that forget all prices, and those ahead: many are asked about without, or without a plan.
+_UNPRICED, _UNPLANNED = 0.3, 0.2
 _ROWS = 512
 _LEARNING_RATE = 2e-3
 #: The weights in use are an average over the last steps, about so many; fewer at the beginning.
 _N_AVERAGED = 200
 
-Demand = NDArray[np.float32]
 Indices = NDArray[np.int64]
 
 
-class Cut(NamedTuple):
-    """What some products sold before some steps, and after.
-
-    Attributes:
-        demand: ``float32[row, history]``, -1 where unknown.
-        phase: ``int64[row]``, of the first step ahead.
-        after: ``float32[row, horizon]``, -1 where unknown.
-    """
+class Read(NamedTuple):
+    """What forecasts are made from: the arguments of the network."""
 
     demand: Tensor
     phase: Tensor
+    days: Tensor
+
+
+class Cut(NamedTuple):
+    """What some forecasts are made from, and what came.
+
+    Attributes:
+        after: ``float32[row, horizon]``, -1 where unknown; on closed steps nothing sells.
+        rows: ``int64[row]``: those of what was asked that had a history.
+    """
+
+    read: Read
     after: Tensor
+    rows: Indices
 
 
 class Windows:
-    """Cuts a history and what came after it out of the demand of all products.
+    """Cuts a history and what came after it out of the demand of all products."""
 
-    Args:
-        demand: ``float32[product, step]``, -1 where unknown.
-        first_phase: Of the first step.
-    """
-
-    def __init__(self, demand: Demand, first_phase: int, network: DemandQuantiles) -> None:
+    def __init__(self, past: DemandHistory, network: DemandQuantiles) -> None:
         self._history, self._horizon = network.history, network.horizon
-        self._first_phase, self._season = first_phase, network.season
-        self._known_from = np.argmax(demand >= 0, axis=1)
-        widths = ((0, 0), (self._history, self._horizon))
-        self._demand = np.pad(demand, widths, constant_values=_UNKNOWN)
-        self.n_products, self.n_steps = demand.shape
+        self._first_phase, self._season = past.first_phase, network.season
+        self.n_products, self.n_steps = past.units.shape
+        is_known = past.units >= 0
+        self._known_from = np.where(
+            is_known.any(axis=1), np.argmax(is_known, axis=1), past.units.shape[1]
+        )
+        self._demand = self._padded(past.units, UNKNOWN)
+        self._is_open = self._padded(past.is_open[None].astype(np.float32), 1.0)[0]
+        self._price = self._padded(past.price, 0.0)
 
     def cut(self, products: Indices, starts: Indices) -> Cut:
         """Return what came before and after the beginning of *starts*.
 
         Rows with too little history are left out; what comes after the last step is unknown.
         """
-        enough = starts - self._known_from[products] >= MIN_KNOWN
-        products, starts = products[enough], starts[enough]
+        rows = np.flatnonzero(starts - self._known_from[products] >= MIN_KNOWN)
+        products, starts = products[rows], starts[rows]
         steps = starts[:, None] + np.arange(self._history + self._horizon)
-        rows = torch.from_numpy(self._demand[products[:, None], steps])
+        demand = torch.from_numpy(self._demand[products[:, None], steps])
+        is_open = torch.from_numpy(self._is_open[steps])
+        price = torch.from_numpy(self._price[products[:, None], steps])
         phase = torch.from_numpy((self._first_phase + starts) % self._season)
-        return Cut(rows[:, : self._history], phase, rows[:, self._history :])
+        after = demand[:, self._history :]
+        after = torch.where(is_open[:, self._history :] > 0, after, 0.0)
+        read = Read(demand[:, : self._history], phase, torch.stack((is_open, price), dim=2))
+        return Cut(read, after, rows)
 
-    def latest(self) -> tuple[Tensor, Tensor]:
-        """Return what a forecast from the end is made from: demand and phase of all products."""
-        rows = self._demand[:, self.n_steps : self.n_steps + self._history]
+    def latest(self) -> Read:
+        """Return what a forecast from the end is made from, of all products."""
+        steps = slice(self.n_steps, self.n_steps + self._history + self._horizon)
+        is_open = np.broadcast_to(self._is_open[steps], self._price[:, steps].shape)
+        days = np.stack((is_open, self._price[:, steps]), axis=2)
+        demand = self._demand[:, self.n_steps : self.n_steps + self._history]
         phase = (self._first_phase + self.n_steps) % self._season
-        return torch.from_numpy(rows), torch.full((self.n_products,), phase)
+        return Read(
+            torch.from_numpy(demand),
+            torch.full((self.n_products,), phase),
+            torch.from_numpy(days),
+        )
+
+    def _padded(self, known: Demand, value: float) -> Demand:
+        """Return *known* from a history before the first step to a horizon after the last."""
+        known = known[:, : self.n_steps + self._horizon]
+        after = self.n_steps + self._horizon - known.shape[1]
+        return np.pad(known, ((0, 0), (self._history, after)), constant_values=value)
 
 
 def fit_quantiles(
-    demand: Demand,
-    first_phase: int,
+    past: DemandHistory,
     settings: Mapping[str, int],
     *,
     pace: Pace,
     seed: int,
     checkpoint: Checkpoint | None = None,
 ) -> DemandQuantiles:
-    """Return a network of *settings* that was fitted to all of *demand*, ready to be asked.
-
-    Args:
-        demand: ``float32[product, step]``, units a step, -1 where unknown.
-        first_phase: Phase of the first step in its season.
+    """Return a network of *settings* that was fitted to all of *past*, ready to be asked.
 
     Raises:
         Misconfigured: The checkpoint is of another network.
@@ -100,7 +124,7 @@ def fit_quantiles(
     with half_the_cores(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = DemandQuantiles(**settings)
-        fitting = _Fitting(network, Windows(demand, first_phase, network), seed=seed)
+        fitting = _Fitting(network, Windows(past, network), seed=seed)
         fitting.run(pace, checkpoint or Checkpoint(None))
     return fitting.averaged.eval()
 
@@ -137,23 +161,51 @@ class _Fitting:
     def _step(self) -> None:
         products = self._draw.integers(0, self._windows.n_products, _ROWS)
         starts = self._draw.integers(MIN_KNOWN, self._windows.n_steps, _ROWS)
-        demand, phase, after = self._windows.cut(products, starts)
-        if not len(demand):
+        read, after, _ = self._windows.cut(products, starts)
+        if not len(after):
             return
-        loss = self._loss(self._network(demand, phase), after)
+        read = read._replace(demand=self._forgotten(read.demand), days=self._unpriced(read.days))
+        loss = self._loss(read, after)
         # Counts spread as the root of their mean: neither large sellers nor small ones decide.
-        loss = loss / scale_of(demand).sqrt()[:, None]
+        known = (read.demand >= 0).to(after.dtype)
+        scale = scale_of(read.demand.clamp(min=0), known)
+        loss = loss / scale.sqrt()[:, None]
         self._optimizer.zero_grad()
         loss.mean().backward()  # type: ignore[no-untyped-call]
         self._optimizer.step()
         self._average.update_parameters(self._network)
 
-    def _loss(self, forecast: Tensor, after: Tensor) -> Tensor:
+    def _forgotten(self, demand: Tensor) -> Tensor:
+        """Return *demand* with some rows as if their product were new."""
+        n_rows, n_steps = demand.shape
+        n_left = self._draw.integers(1, _N_LEFT, n_rows)
+        n_left[self._draw.random(n_rows) >= _FORGETTING] = n_steps
+        is_left = np.arange(n_steps) >= n_steps - n_left[:, None]
+        return torch.where(torch.from_numpy(is_left), demand, UNKNOWN)
+
+    def _unpriced(self, days: Tensor) -> Tensor:
+        """Return *days* with some rows as if no price were known, and some as if none were planned."""
+        drawn = torch.from_numpy(self._draw.random(len(days)))[:, None]
+        priced = days.clone()
+        priced[:, :, PRICE] *= drawn >= _UNPRICED
+        priced[:, self._network.history :, PRICE] *= drawn >= _UNPRICED + _UNPLANNED
+        return priced
+
+    def _loss(self, read: Read, after: Tensor) -> Tensor:
+        """Return the loss by step; unknown steps count as closed, in the forecast and in what came.
+
+        A sum that left them out alone would be too small; to leave out all that comes after would
+        forget what follows a day that sold out, that is, what sells best.
+        """
         is_known = (after >= 0).to(after.dtype)
+        days = read.days.clone()
+        days[:, -after.shape[1] :, OPEN] *= is_known
+        forecast = self._network(read.demand, read.phase, days)
         if not self._network.cumulative:
-            return pinball(forecast, after) * is_known
+            return pinball(forecast, spread(after.clamp(min=0))) * is_known
         so_far = after.clamp(min=0).cumsum(dim=1)
-        return by_horizon(pinball(forecast, so_far)) * is_known.cumprod(dim=1)
+        is_before_end = is_known.flip(1).cummax(dim=1).values.flip(1)
+        return by_horizon(pinball(forecast, spread(so_far))) * is_before_end
 
     def _state(self, pace: Pace) -> dict[str, Any]:
         return {

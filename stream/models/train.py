@@ -12,9 +12,9 @@ from pathlib import Path
 from uuid import uuid4
 
 import numpy as np
-from numpy.typing import NDArray
 
 from stream.models.acts import History
+from stream.models.demand_history import DemandHistory
 from stream.models.export import export_forecaster, export_recommender
 from stream.models.fitting import Budget
 from stream.models.forecaster import train_forecaster
@@ -46,8 +46,7 @@ class Report:
 
 def train_all(
     histories: Sequence[History],
-    demand: NDArray[np.float32],
-    first_weekday: int,
+    demand: DemandHistory,
     repository: Path,
     *,
     budget_s: float = 100.0,
@@ -70,9 +69,7 @@ def train_all(
         progress=progress,
     )
     left_s = (1 - _RECOMMENDER_SHARE) * budget_s
-    forecaster = train_forecaster(
-        demand, first_weekday, seconds=left_s, seed=seed, progress=progress
-    )
+    forecaster = train_forecaster(demand, seconds=left_s, seed=seed, progress=progress)
     report = Report(
         data=_hash_of(histories, demand),
         seed=seed,
@@ -103,10 +100,12 @@ def _put(partial: Path, repository: Path) -> None:
         partial.rename(repository)
 
 
-def _hash_of(histories: Sequence[History], demand: NDArray[np.float32]) -> str:
+def _hash_of(histories: Sequence[History], demand: DemandHistory) -> str:
     digest = hashlib.sha256()
     for each in histories:
         digest.update("\t".join(each.product_ids).encode() + b"\n")
         digest.update(np.array([each.at_ms, each.kinds], dtype=np.int64).tobytes())
-    digest.update(str(demand.shape).encode() + demand.tobytes())
+    digest.update(str(demand.units.shape).encode())
+    for known in (demand.units, demand.is_open, demand.price):
+        digest.update(known.tobytes())
     return digest.hexdigest()

@@ -18,18 +18,19 @@ from msgspec.structs import replace
 
 from stream.codec import encode
 from stream.domain.assessment import StockPolicy, assess
-from stream.domain.outputs import StockAlert
-from stream.domain.products import AlertState, Product
-from stream.domain.stock import retold, transition
+from stream.domain.outputs import StockAlert, alert_key
+from stream.domain.products import AlertState, Product, product_state, with_alert
+from stream.domain.stock import message, steps
 from stream.kafka.records import OutRecord
 from stream.pipeline.batcher import Batcher, Row
 from stream.pipeline.event_clock import EventClock
 from stream.pipeline.forecasts import Forecasted, Forecaster
+from stream.pipeline.held_back import HeldBack
 from stream.pipeline.intake import partition_for
 from stream.pipeline.tickets import Ticket
 from stream.ports import Clock, Publisher, States
 from stream.telemetry import Telemetry
-from stream.topics import STOCK_ALERTS
+from stream.topics import PRODUCT_STATE, STOCK_ALERTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +60,18 @@ class Outlook:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A message to publish, and the state of the alert that it leads to."""
+    """A message to publish, and the state of the alert that it leads to.
+
+    Attributes:
+        is_former: Whether it was told before there were situations, under the key of its product:
+            that message is to go.
+    """
 
     states: States[Product]
     key: bytes
     after: AlertState
     alert: StockAlert
+    is_former: bool = False
 
 
 def latest(_: Concern, newer: Concern) -> Concern:
@@ -88,7 +95,8 @@ class Alerts:
     """The work of a micro-batch of products.
 
     Args:
-        n_partitions: Of the alerts topic.
+        held_back: Hears of the products that are to be looked at again.
+        n_partitions: Of the alerts topic and of the product-state topic.
         wall: Stamps messages; decisions go by *clock*.
     """
 
@@ -100,6 +108,7 @@ class Alerts:
         clock: EventClock,
         telemetry: Telemetry,
         policy: StockPolicy,
+        held_back: HeldBack,
         n_partitions: int,
         wall: Clock,
     ) -> None:
@@ -108,6 +117,7 @@ class Alerts:
         self._clock = clock
         self._telemetry = telemetry
         self._policy = policy
+        self._held_back = held_back
         self._n_partitions = n_partitions
         self._wall = wall
 
@@ -125,32 +135,46 @@ class Alerts:
         """
         asked, changes = list(zip(rows, scores.forecasts, strict=True)), list[Change]()
         while asked:
-            told = [
-                (each, change)
-                for each in asked
-                if (change := self._change(*each, scores.today)) is not None
-            ]
-            now = [change for _, change in told]
+            told = [(each, self._changes(*each, scores.today)) for each in asked]
+            now = [change for _, of_product in told for change in of_product]
             await self._tell(now)
             changes += now
             # Of what was told again it is not said yet what became of it.
-            asked = [each for each, change in told if not change.after.is_told]
+            asked = [each for each, of_product in told if any(map(_is_again, of_product))]
         return _flushed(changes)
 
-    def _change(self, row: Row[Concern], forecast: Forecasted, today: int) -> Change | None:
+    def _changes(self, row: Row[Concern], forecast: Forecasted, today: int) -> list[Change]:
         """Return what is to be said of a product now: what is in doubt first, and by itself."""
         product, now_ms, made_ms = self._product(row), self._clock.now_ms, self._wall()
-        assessment = assess(product, forecast.cumulative, today, self._policy)
-        after, source = product.alert, forecast.source
-        if after is not None and not after.is_told:
-            alert = retold(after, assessment, now_ms, forecast=source, created_at_ms=made_ms)
-            return Change(row.payload.states, row.payload.key, after, alert)
-        after, news = transition(
-            after, assessment, now_ms, self._policy, forecast=source, created_at_ms=made_ms
+        assessment = assess(
+            product, forecast.cumulative, today, self._policy, calendar=self._clock.calendar
         )
-        if after is None or news is None:
-            return None
-        return Change(row.payload.states, row.payload.key, after, news)
+        in_doubt = [state for state in product.alerts if not state.is_told or _is_former(state)]
+        if in_doubt:
+            news = in_doubt
+        else:
+            taken = steps(product, assessment, today=today, now_ms=now_ms, policy=self._policy)
+            again = [each.again_ms for each in taken if each.again_ms is not None]
+            if again:
+                self._held_back.add(row.payload.states, row.payload.key, min(again))
+            news = [each.state for each in taken if each.state and each.is_news]
+        return [
+            Change(
+                row.payload.states,
+                row.payload.key,
+                replace(state, told_at_ms=state.told_at_ms or now_ms),
+                message(
+                    product,
+                    state,
+                    assessment,
+                    now_ms=now_ms,
+                    forecast=forecast.source,
+                    created_at_ms=made_ms,
+                ),
+                is_former=_is_former(state),
+            )
+            for state in news
+        ]
 
     async def _tell(self, changes: Sequence[Change]) -> None:
         if changes:
@@ -162,9 +186,22 @@ class Alerts:
     async def _publish(self, changes: Sequence[Change]) -> None:
         effects: defaultdict[States[Product], list[OutRecord]] = defaultdict(list)
         for change in changes:
-            partition = partition_for(change.key, self._n_partitions)
-            record = OutRecord(STOCK_ALERTS.name, partition, change.key, encode(change.alert))
-            effects[change.states].append(record)
+            alert, partition = change.alert, partition_for(change.key, self._n_partitions)
+            key = alert_key(alert.product_id, alert.situation)
+            effects[change.states].append(
+                OutRecord(STOCK_ALERTS.name, partition, key, encode(alert))
+            )
+            if change.is_former:
+                effects[change.states].append(
+                    OutRecord(STOCK_ALERTS.name, partition, change.key, None)
+                )
+            product = change.states.get(change.key)
+            if product is not None and alert.situation == "excess":
+                # Recommendations go by it as well.
+                state = product_state(product, self._clock.now_ms, self._clock.calendar)
+                effects[change.states].append(
+                    OutRecord(PRODUCT_STATE.name, partition, change.key, encode(state))
+                )
         await self._publisher.publish(effects)
         published = Counter((change.alert.kind, change.alert.status) for change in changes)
         for labels, n_alerts in published.items():
@@ -179,8 +216,17 @@ def _remember(changes: Sequence[Change], *, is_told: bool) -> None:
     for change in changes:
         product = change.states.get(change.key)
         if product is not None:
-            alert = replace(change.after, is_told=is_told)
-            change.states.put(change.key, replace(product, alert=alert))
+            state = replace(change.after, is_told=is_told)
+            change.states.put(change.key, with_alert(product, state))
+
+
+def _is_former(state: AlertState) -> bool:
+    """Whether an open alert was last told by a program that did not know of situations."""
+    return state.is_open and not state.told_at_ms
+
+
+def _is_again(change: Change) -> bool:
+    return not change.after.is_told
 
 
 async def _flushed(changes: Sequence[Change]) -> None:

@@ -121,6 +121,7 @@ class Answers:
                 policy=self._policy,
                 names=shelf.names,
                 novel=novel,
+                overstocked=shelf.overstocked,
             )
             if items:
                 return items, "session_transformer"

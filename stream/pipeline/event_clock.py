@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from stream.domain.demand import day_of
+from stream.domain.calendar import UTC_DAYS, Calendar
 
 
 class EventClock:
-    """The latest event time of each topic-partition that this worker reads."""
+    """The latest event time of each topic-partition that this worker reads.
 
-    def __init__(self) -> None:
+    Attributes:
+        calendar: The store's days.
+    """
+
+    def __init__(self, calendar: Calendar = UTC_DAYS) -> None:
+        self.calendar = calendar
         self.now_ms = 0
         self._latest: dict[int, dict[str, int]] = {}
 
     @property
     def today(self) -> int:
-        """Day of the latest event anywhere: days since the Unix epoch, UTC."""
-        return day_of(self.now_ms)
+        """Day of the latest event anywhere: days since the Unix epoch, where the store is."""
+        return self.calendar.day_of(self.now_ms)
 
     def observe(self, topic: str, partition: int, occurred_at_ms: int) -> None:
         """Take note of an event; an earlier one changes nothing, 0 stands for none."""

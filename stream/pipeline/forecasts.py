@@ -4,23 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import structlog
 from numpy.typing import NDArray
 
-from stream.domain.demand import empirical_quantiles, weekday_of
-from stream.domain.products import Product, demand_window
+from stream.domain.calendar import UTC_DAYS, Calendar, weekday_of
+from stream.domain.demand import empirical_quantiles, with_own_past
+from stream.domain.products import Product, past_demand
 from stream.domain.stock import Forecast
 from stream.errors import InferenceUnavailable
-from stream.model_specs import FORECASTER
+from stream.model_specs import FORECASTER, HISTORY_DAYS, HORIZON_DAYS, N_DAY_CHANNELS, OPEN
 from stream.pipeline.scoring import infer_rows
 from stream.ports import Inference, Tensors
 
 log = structlog.get_logger(__name__)
 
 Window = NDArray[np.float32]
+Days = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +36,46 @@ class Forecasted:
     cumulative: NDArray[np.float32]
 
 
-def from_own_past(window: Window) -> Forecasted:
-    """Return the empirical quantiles of *window*: the answer while the model gives none."""
+def from_own_past(window: Window, opening: NDArray[np.bool_]) -> Forecasted:
+    """Return the empirical quantiles of *window*: the answer while the model gives none.
+
+    *opening* is ``bool[HORIZON_DAYS]``: whether the store sells on the days ahead.
+    """
     source = Forecast("empirical_quantiles", "", degraded=True)
-    return Forecasted(source, empirical_quantiles(window))
+    return Forecasted(source, empirical_quantiles(window, opening))
+
+
+class Row(NamedTuple):
+    """What a forecast is made from: what was wanted of a product, and what is known of the days.
+
+    Attributes:
+        past: ``float32[PAST_DAYS]``.
+    """
+
+    past: Window
+    days: Days
+
+    @property
+    def window(self) -> Window:
+        """What the forecaster reads of the past."""
+        return self.past[-HISTORY_DAYS:]
+
+    @property
+    def opening(self) -> NDArray[np.bool_]:
+        """Whether the store sells on the days ahead, ``bool[HORIZON_DAYS]``."""
+        return self.days[HISTORY_DAYS:, OPEN] > 0
+
+
+def days_around(today: int, calendar: Calendar) -> Days:
+    """Return what is known of the days of a window and of those ahead.
+
+    Returns:
+        ``float32[HISTORY_DAYS + HORIZON_DAYS, N_DAY_CHANNELS]``, as the forecaster's ``days``; the
+        day after *today* is at ``HISTORY_DAYS``. Prices are the usual ones.
+    """
+    days = np.zeros((HISTORY_DAYS + HORIZON_DAYS, N_DAY_CHANNELS), np.float32)
+    days[:, OPEN] = calendar.opening(today - HISTORY_DAYS + 1, len(days))
+    return days
 
 
 class Forecaster:
@@ -46,8 +84,9 @@ class Forecaster:
     ``version`` is empty until the server has told it; until then every forecast is degraded.
     """
 
-    def __init__(self, inference: Inference) -> None:
+    def __init__(self, inference: Inference, calendar: Calendar = UTC_DAYS) -> None:
         self._inference = inference
+        self._calendar = calendar
         self.version = ""
 
     async def forecast(self, products: Sequence[Product], today: int) -> list[Forecasted]:
@@ -56,25 +95,29 @@ class Forecaster:
         A product that the model refuses, or answers with what is no number, gets the quantiles of
         its own past: its events were folded and a planner must hear of it all the same.
         """
-        windows = [demand_window(product, today) for product in products]
+        days = days_around(today, self._calendar)
+        rows = [Row(past_demand(each, today, self._calendar), days) for each in products]
         if self.version:
             try:
-                return await self._ask(windows, weekday_of(today + 1))
+                return await self._ask(rows, weekday_of(today + 1))
             except InferenceUnavailable:
                 pass
-        return [from_own_past(window) for window in windows]
+        return [from_own_past(row.window, row.opening) for row in rows]
 
-    async def _ask(self, windows: Sequence[Window], weekday: int) -> list[Forecasted]:
-        def encode(some: Sequence[Window]) -> Tensors:
-            demand: NDArray[Any] = np.stack(some)
-            return {"demand": demand, "weekday": np.full((len(some), 1), weekday, np.int64)}
+    async def _ask(self, rows: Sequence[Row], weekday: int) -> list[Forecasted]:
+        def encode(some: Sequence[Row]) -> Tensors:
+            return {
+                "demand": np.stack([row.window for row in some]),
+                "weekday": np.full((len(some), 1), weekday, np.int64),
+                "days": np.stack([row.days for row in some]),
+            }
 
         source = Forecast(FORECASTER.name, self.version)
         outputs, accepted, refused = await infer_rows(
-            self._inference, FORECASTER, source.version, windows, encode=encode
+            self._inference, FORECASTER, source.version, rows, encode=encode
         )
         answered = dict(zip(accepted, outputs.get("cumulative", ()), strict=True))
-        usable = {i: rows for i, rows in answered.items() if np.isfinite(rows).all()}
+        usable = {i: answer for i, answer in answered.items() if np.isfinite(answer).all()}
         if refused or len(usable) < len(answered):
             log.warning(
                 "forecasts_from_own_past",
@@ -82,6 +125,8 @@ class Forecaster:
                 not_finite=len(answered) - len(usable),
             )
         return [
-            Forecasted(source, usable[i]) if i in usable else from_own_past(window)
-            for i, window in enumerate(windows)
+            Forecasted(source, with_own_past(usable[i], row.past, row.opening))
+            if i in usable
+            else from_own_past(row.window, row.opening)
+            for i, row in enumerate(rows)
         ]

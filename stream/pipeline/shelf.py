@@ -25,15 +25,22 @@ N_TRENDING = 100
 class Shelf:
     """The newest known state of each product.
 
+    Args:
+        nearly_sold_out_units: As few units, or fewer, count as none: who sees a recommendation buys
+            a while later.
+
     Attributes:
-        sold_out: Products that nobody can buy now.
+        sold_out: Products that nobody can buy now, or hardly anybody.
+        overstocked: Products of which far more is there than sells.
         bought_with: By product, those of the same orders, most often first.
         names: By product, its name where one was told.
     """
 
-    def __init__(self, telemetry: Telemetry) -> None:
+    def __init__(self, telemetry: Telemetry, *, nearly_sold_out_units: int = 0) -> None:
         self._telemetry = telemetry
+        self._nearly_sold_out_units = nearly_sold_out_units
         self.sold_out: set[str] = set()
+        self.overstocked: set[str] = set()
         self.names: dict[str, str] = {}
         self._units_7d: dict[str, int] = {}
         self.bought_with: dict[str, tuple[str, ...]] = {}
@@ -68,15 +75,22 @@ class Shelf:
 
     def _forget(self, product_id: str) -> None:
         self.sold_out.discard(product_id)
+        self.overstocked.discard(product_id)
         for known in (self.names, self._units_7d, self.bought_with):
             known.pop(product_id, None)
 
     def _take(self, state: ProductState) -> None:
         product_id = state.product_id
-        if state.sold_out:
-            self.sold_out.add(product_id)
-        else:
-            self.sold_out.discard(product_id)
+        left = state.available
+        is_gone = left is not None and left <= self._nearly_sold_out_units
+        for products, is_one in (
+            (self.sold_out, state.sold_out or is_gone),
+            (self.overstocked, state.overstocked),
+        ):
+            if is_one:
+                products.add(product_id)
+            else:
+                products.discard(product_id)
         if state.units_7d > 0:
             self._units_7d[product_id] = state.units_7d
         else:

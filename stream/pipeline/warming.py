@@ -7,13 +7,18 @@ from typing import Protocol
 
 import numpy as np
 import structlog
+from numpy.typing import NDArray
 
 from stream.domain.trail import Kind
 from stream.errors import InferenceError, VersionRefused
 from stream.model_specs import (
     FORECASTER,
     HISTORY_DAYS,
+    HORIZON_DAYS,
     MAX_ITEMS,
+    N_DAY_CHANNELS,
+    OPEN,
+    PRICE,
     RECOMMENDER,
     VOCABULARY,
     ModelSpec,
@@ -99,7 +104,8 @@ async def warm_forecaster(
 ) -> None:
     """Return once a version has answered as it must; arguments and errors as of the recommender.
 
-    Asked are products that sell nothing, or up to a lot a day, known for one day or for all.
+    Asked are products that sell nothing, or up to a lot a day, known for one day or for all, in a shop
+    that never closes or has a closed day a week, at prices low, usual and high.
     """
     await server.check([FORECASTER])
     units = np.geomspace(1, _MANY_UNITS, n_rows) - 1
@@ -107,11 +113,20 @@ async def warm_forecaster(
     known_days = 1 + np.arange(n_rows) % HISTORY_DAYS
     demand[np.arange(HISTORY_DAYS) < HISTORY_DAYS - known_days[:, None]] = -1
     weekday = np.arange(n_rows)[:, None] % 7
-    full: Tensors = {"demand": demand, "weekday": weekday}
+    full: Tensors = {"demand": demand, "weekday": weekday, "days": _days(n_rows)}
     async for answer in _answers(server, FORECASTER, version, full, in_full=in_full):
         cumulative = answer["cumulative"]
         if not np.isfinite(cumulative).all() or cumulative.min() < 0:
             raise _refusal(FORECASTER, version, "quantiles from 0 on, got others")
+
+
+def _days(n_rows: int) -> NDArray[np.float32]:
+    """Return what is known of the days, ``float32[row, day, channel]``; today and most are open."""
+    days = np.zeros((n_rows, HISTORY_DAYS + HORIZON_DAYS, N_DAY_CHANNELS), np.float32)
+    closes = np.arange(n_rows)[:, None] % 2 == 1
+    days[:, :, OPEN] = ~(closes & (np.arange(days.shape[1]) % 7 == 0))
+    days[:, :, PRICE] = np.linspace(-1, 1, 3)[np.arange(n_rows) % 3, None]
+    return days
 
 
 async def _answers(

@@ -85,5 +85,6 @@ def _table(deeds: Deeds) -> pa.Table:
             "occurred_at_ms": deeds.at_ms,
             "kind": [_NAMES[Kind(kind)] for kind in deeds.kinds.tolist()],
             "quantity": deeds.quantities,
+            "price": pa.array(deeds.prices, from_pandas=True),
         }
     )

@@ -89,10 +89,8 @@ def run_train_forecaster(wanted: Wanted) -> int:
     """Train on what was sold; all else as of the recommender."""
 
     def make(deeds: Deeds, checkpoint: Checkpoint, progress: Progress) -> Made:
-        demand, first_weekday = deeds.demand(wanted.min_count)
         trained = train_forecaster(
-            demand,
-            first_weekday,
+            deeds.demand(wanted.min_count),
             seconds=60 * wanted.minutes,
             seed=wanted.seed,
             checkpoint=checkpoint,

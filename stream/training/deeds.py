@@ -11,6 +11,13 @@ from numpy.typing import NDArray
 from stream.domain.trail import Kind
 from stream.errors import Misconfigured
 from stream.models.acts import History
+from stream.models.demand_history import (
+    UNKNOWN,
+    DemandHistory,
+    mean_by_day,
+    open_steps,
+    relative_prices,
+)
 
 DAY_MS = 24 * 3600 * 1000
 MAX_DAYS = 2 * 365
@@ -29,6 +36,7 @@ class Deeds:
         at_ms: When it was; numbers that rise where only the order is known.
         kinds: ``domain.trail.Kind``.
         quantities: Units.
+        prices: Of a unit, NaN where unknown; of all products in one currency, or of each.
     """
 
     visitors: Names
@@ -36,6 +44,7 @@ class Deeds:
     at_ms: Numbers
     kinds: Numbers
     quantities: Numbers
+    prices: NDArray[np.float64]
 
     def __len__(self) -> int:
         return len(self.at_ms)
@@ -46,7 +55,7 @@ class Deeds:
         digest = hashlib.sha256()
         for names in (self.visitors, self.products):
             digest.update("\n".join(names.tolist()).encode())
-        for numbers in (self.at_ms, self.kinds, self.quantities):
+        for numbers in (self.at_ms, self.kinds, self.quantities, self.prices):
             digest.update(numbers.tobytes())
         return digest.hexdigest()
 
@@ -60,13 +69,12 @@ class Deeds:
             History(*(part.tolist() for part in of_one)) for of_one in zip(*columns, strict=True)
         ]
 
-    def demand(self, min_count: int) -> tuple[NDArray[np.float32], int]:
-        """Return the units sold a day of products sold *min_count* times, and the first day's weekday.
+    def demand(self, min_count: int) -> DemandHistory:
+        """Return the units sold a day, UTC, of products sold *min_count* times, and their weekdays.
 
-        Of the last ``MAX_DAYS``: what sold before says little of what sells next.
-
-        Returns:
-            ``float32[product, day]``, -1 before a product was first sold, and Monday 0. Days are UTC.
+        Of the last ``MAX_DAYS``: what sold before says little of what sells next. Unknown is what is
+        before a product's first sale; closed are days without a sale of any product, however seldom
+        those sold.
 
         Raises:
             Misconfigured: No product was sold so often.
@@ -87,9 +95,15 @@ class Deeds:
         units = np.zeros((len(names), int(days.max()) - first + 1), dtype=np.float32)
         np.add.at(units, (products, days - first), self.quantities[sold])
         before = np.arange(units.shape[1]) < (units > 0).argmax(axis=1)[:, None]
-        units[before] = -1
+        units[before] = UNKNOWN
         # 1 January 1970 was a Thursday.
-        return units[wanted], (first + 3) % 7
+        paid = mean_by_day(self.prices[sold], products, days - first, shape=units.shape)
+        return DemandHistory.of(
+            units[wanted],
+            (first + 3) % 7,
+            is_open=open_steps(units),
+            price=relative_prices(paid[wanted], units[wanted]),
+        )
 
 
 def in_time(deeds: Deeds) -> Deeds:
@@ -101,4 +115,5 @@ def in_time(deeds: Deeds) -> Deeds:
         deeds.at_ms[order],
         deeds.kinds[order],
         deeds.quantities[order],
+        deeds.prices[order],
     )

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from stream.domain.trail import Kind
 from stream.errors import Misconfigured
@@ -22,8 +23,10 @@ KINDS: Mapping[str, Kind] = {
     "purchase": Kind.PURCHASE,
 }
 _NEEDED = ("visitor_id", "product_id", "occurred_at_ms")
-#: May be absent: everything is then a purchase, of one unit.
-_WELCOME = ("kind", "quantity")
+#: May be absent: everything is then a purchase, of one unit, at an unknown price.
+_WELCOME = ("kind", "quantity", "price")
+#: May also be absent in a row.
+_MAY_BE_NULL = "price"
 
 
 def read_file(path: Path) -> Deeds:
@@ -47,7 +50,8 @@ def read_file(path: Path) -> Deeds:
     if not table.num_rows:
         raise Misconfigured(f"{path}: expected a row, got none")
     for name in columns:
-        if n_null := table[name].null_count:
+        n_null = 0 if name == _MAY_BE_NULL else table[name].null_count
+        if n_null:
             raise Misconfigured(f"{path}: expected a {name} in each row, got {n_null} without")
     return in_time(_deeds(path, table))
 
@@ -64,7 +68,20 @@ def _deeds(path: Path, table: pa.Table) -> Deeds:
         kinds = _kinds(path, table)
     visitors, products = (table[name].cast(pa.string()).to_numpy() for name in _NEEDED[:2])
     at_ms = _numbers(path, table, "occurred_at_ms")
-    return Deeds(visitors.astype(object), products.astype(object), at_ms, kinds, quantities)
+    prices = np.full(n_rows, np.nan)
+    if "price" in table.column_names:
+        prices = _prices(path, table)
+    return Deeds(visitors.astype(object), products.astype(object), at_ms, kinds, quantities, prices)
+
+
+def _prices(path: Path, table: pa.Table) -> NDArray[np.float64]:
+    try:
+        prices = pc.cast(table["price"], pa.float64()).to_numpy()
+    except pa.ArrowException as error:
+        raise Misconfigured(f"{path}: expected numbers in price: {error}") from error
+    if (prices < 0).any():
+        raise Misconfigured(f"{path}: expected prices from 0, got {np.nanmin(prices):g}")
+    return np.asarray(prices, dtype=np.float64)
 
 
 def _numbers(path: Path, table: pa.Table, name: str) -> Numbers:

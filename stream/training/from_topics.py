@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import aclosing
 from typing import Any
@@ -34,8 +35,8 @@ _KINDS: dict[type[VisitorEvent], Kind] = {
     ProductAdded: Kind.ADD,
 }
 
-#: Visitor, product, time, kind and units.
-_Row = tuple[str, str, int, int, int]
+#: Visitor, product, time, kind, units and price; NaN where that is unknown.
+_Row = tuple[str, str, int, int, int, float]
 
 
 async def read_topics(settings: Settings, *, since_ms: int | None) -> tuple[Deeds, int]:
@@ -85,13 +86,14 @@ def _rows(event: VisitorEvent) -> Iterator[_Row]:
     visitor_id, at_ms = event.visitor_id, event.occurred_at_ms
     if isinstance(event, OrderCompleted):
         for item in event.products:
-            yield visitor_id, item.product_id, at_ms, Kind.PURCHASE, item.quantity
+            price = math.nan if item.price is None else item.price
+            yield visitor_id, item.product_id, at_ms, Kind.PURCHASE, item.quantity, price
     elif (kind := _KINDS.get(type(event))) is not None:
-        yield visitor_id, event.product_id, at_ms, kind, 1  # type: ignore[attr-defined]
+        yield visitor_id, event.product_id, at_ms, kind, 1, math.nan  # type: ignore[attr-defined]
 
 
 def _deeds(rows: list[_Row]) -> Deeds:
-    visitors, products, *numbers = zip(*rows, strict=True)
+    visitors, products, *numbers, prices = zip(*rows, strict=True)
     at_ms, kinds, quantities = (np.array(column, dtype=np.int64) for column in numbers)
     return in_time(
         Deeds(
@@ -100,5 +102,6 @@ def _deeds(rows: list[_Row]) -> Deeds:
             at_ms,
             kinds,
             quantities,
+            np.array(prices, dtype=np.float64),
         )
     )

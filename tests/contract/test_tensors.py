@@ -15,6 +15,7 @@ from stream.model_specs import (
     MAX_ITEMS,
     MODELS,
     N_CANDIDATES,
+    N_DAY_CHANNELS,
     QUANTILES,
     RECOMMENDER,
     VOCABULARY,
@@ -48,6 +49,7 @@ def test_the_specifications_are_what_workers_and_servers_were_told() -> None:
         "forecaster": [
             ("demand", "FP32", (84,)),
             ("weekday", "INT64", (1,)),
+            ("days", "FP32", (112, 2)),
             ("cumulative", "FP32", (28, 9)),
         ],
     }
@@ -96,5 +98,6 @@ def test_axes_have_one_source() -> None:
     assert RECOMMENDER.inputs[0].shape == (MAX_ITEMS,)
     assert {tensor.shape for tensor in RECOMMENDER.outputs} == {(N_CANDIDATES,)}
     assert FORECASTER.inputs[0].shape == (HISTORY_DAYS,)
+    assert FORECASTER.inputs[2].shape == (HISTORY_DAYS + HORIZON_DAYS, N_DAY_CHANNELS)
     assert FORECASTER.outputs[0].shape == (HORIZON_DAYS, len(QUANTILES))
     assert VOCABULARY.max_rows == 0

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import itertools
-import json
 from collections.abc import Callable
-from pathlib import Path
 
-import jsonschema
 import pytest
 
 from stream.domain.events import Item
@@ -22,18 +19,18 @@ from stream.topics import (
     STOCK_ALERTS,
     STOCK_LEVELS,
     STOCK_MOVEMENTS,
-    TopicSpec,
 )
 from tests.harness.events import as_history, count, order, receipt, view
+from tests.harness.schemas import faults
+from tests.harness.shop import Shop
 from tests.harness.sockets import addresses_listened_to
 from tests.harness.store import Answer, Sent, Store
 from tests.harness.waiting import until
 from tests.harness.worker import Worker
-from tests.unit.builders import TODAY
+from tests.unit.builders import NOON_MS, TODAY
 
 pytestmark = [pytest.mark.broker, pytest.mark.triton]
 
-SCHEMAS = Path(__file__).parents[2] / "schemas"
 WITH_SCHEMAS = (
     EVENTS,
     ORDERS,
@@ -75,16 +72,10 @@ def shown_until(store: Store, product_id: str, condition: Callable[[list[str]], 
     return until(shown, "what is shown follows the shelf")
 
 
-def messages(store: Store, product_id: str) -> list[tuple[str, str]]:
-    return [
-        (alert.kind, alert.status) for alert in store.alerts() if alert.product_id == product_id
-    ]
-
-
-def faults(topic: TopicSpec, value: bytes) -> list[str]:
-    schema = json.loads((SCHEMAS / f"{topic.name}.json").read_text())
-    validator = jsonschema.Draft202012Validator(schema)
-    return [error.message for error in validator.iter_errors(json.loads(value))]
+def shortages(store: Store, product_id: str) -> list[tuple[str, str]]:
+    """Return what was told of a product that runs out, in order."""
+    told = [alert for alert in store.alerts() if alert.product_id == product_id]
+    return [(each.kind, each.status) for each in told if each.situation == "shortage"]
 
 
 def test_one_event_in_is_one_recommendation_out(store: Store, worker: Worker) -> None:
@@ -121,13 +112,14 @@ def test_an_order_that_empties_a_shelf_hides_the_product_until_it_is_received(
     store.settle()
 
     store.publish(order("dan", Item(wanted)))
-    store.until(lambda: messages(store, wanted), "the empty shelf is told")
+    store.until(lambda: shortages(store, wanted), "the empty shelf is told")
     hidden = shown_until(store, "p10", lambda shown: wanted not in shown)
     store.publish(receipt(wanted, 100_000))
-    store.until(lambda: "resolved" in messages(store, wanted)[-1], "the alert is resolved")
     back = shown_until(store, "p10", lambda shown: wanted in shown)
+    Shop(store, now_ms=NOON_MS).passes(minutes=16)
+    store.until(lambda: "resolved" in shortages(store, wanted)[-1], "the alert is resolved")
 
-    kinds = {kind for kind, _ in messages(store, wanted)}
+    kinds = {kind for kind, _ in shortages(store, wanted)}
     assert "out_of_stock" in kinds
     assert len(hidden) == 10
     assert back[0] == wanted

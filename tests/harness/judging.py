@@ -33,7 +33,7 @@ def losses(store: Store, sent: Sequence[Sent]) -> list[str]:
     return [
         *(f"{place} is not answered" for place in store.unanswered(owed)),
         *mismatches(folded(store), store.sessions(), products),
-        *untold(products, {alert.product_id: alert for alert in alerts}),
+        *untold(products, {a.product_id: a for a in alerts if a.situation == "shortage"}),
         *unsaid(products, said),
     ]
 

@@ -22,6 +22,8 @@ from stream.model_specs import (
     HISTORY_DAYS,
     MODELS,
     N_CANDIDATES,
+    OPEN,
+    PRICE,
     RECOMMENDER,
     VOCABULARY,
     ModelSpec,
@@ -34,6 +36,7 @@ from tests.integration.triton_fixtures import (
     MODEL_NAMES,
     N_PRODUCTS,
     inputs_of,
+    make_days,
     make_demand,
     make_items,
     make_models,
@@ -104,7 +107,11 @@ async def test_forecasts_never_fall_along_either_axis(models: TritonModels) -> N
     demand = make_demand()[:, :HISTORY_DAYS]
     demand[:8, :70] = -1
 
-    inputs: Tensors = {"demand": demand, "weekday": np.full((len(demand), 1), 3, np.int64)}
+    inputs: Tensors = {
+        "demand": demand,
+        "weekday": np.full((len(demand), 1), 3, np.int64),
+        "days": make_days(len(demand)),
+    }
     cumulative = (await models.infer(FORECASTER, "1", inputs))["cumulative"]
 
     assert bool((np.diff(cumulative, axis=1) >= 0).all())
@@ -135,10 +142,51 @@ async def test_demand_that_makes_no_sense_is_refused(
     inputs: Tensors = {
         "demand": np.full((1, HISTORY_DAYS), units, np.float32),
         "weekday": np.array([[weekday]], np.int64),
+        "days": make_days(1),
     }
 
     with pytest.raises(InferenceRejected, match=message):
         await models.infer(FORECASTER, "1", inputs)
+
+
+@pytest.mark.parametrize(
+    ("channel", "value", "message"),
+    [
+        (OPEN, 0.5, r"days\[0, 84, 0\]: expected 1 where open, or 0 where closed, got 0\.5"),
+        (OPEN, np.nan, "got nan"),
+        (PRICE, np.inf, r"days\[0, 84, 1\]: expected the logarithm of a price .* got inf"),
+        (PRICE, np.nan, "got nan"),
+        (PRICE, 19.99, r"-4\.6 to 4\.6, got 19\.9"),
+    ],
+)
+async def test_days_that_make_no_sense_are_refused(
+    models: TritonModels, channel: int, value: float, message: str
+) -> None:
+    days = make_days(1)
+    days[0, HISTORY_DAYS, channel] = value
+    inputs: Tensors = {
+        "demand": np.ones((1, HISTORY_DAYS), np.float32),
+        "weekday": np.zeros((1, 1), np.int64),
+        "days": days,
+    }
+
+    with pytest.raises(InferenceRejected, match=message):
+        await models.infer(FORECASTER, "1", inputs)
+
+
+async def test_closed_days_ahead_add_nothing_to_a_forecast(models: TritonModels) -> None:
+    days = make_days(1)
+    days[0, HISTORY_DAYS + 2, OPEN] = 0
+    inputs: Tensors = {
+        "demand": np.ones((1, HISTORY_DAYS), np.float32),
+        "weekday": np.zeros((1, 1), np.int64),
+        "days": days,
+    }
+
+    [cumulative] = (await models.infer(FORECASTER, "1", inputs))["cumulative"]
+
+    np.testing.assert_allclose(cumulative[2], cumulative[1], rtol=1e-3)
+    assert cumulative[3, -1] > cumulative[2, -1]
 
 
 async def test_a_version_that_is_not_there_is_unavailable(triton: str) -> None:

@@ -15,8 +15,16 @@ from stream.adapters.breaker import Breaker
 from stream.adapters.triton import Patience, TritonModels
 from stream.domain.trail import Kind
 from stream.local.triton import EmbeddedTriton
-from stream.model_specs import MAX_ITEMS, MODELS
+from stream.model_specs import (
+    HISTORY_DAYS,
+    HORIZON_DAYS,
+    MAX_ITEMS,
+    MODELS,
+    N_DAY_CHANNELS,
+    OPEN,
+)
 from stream.models.acts import History
+from stream.models.demand_history import DemandHistory
 from stream.ports import Tensors
 
 N_PRODUCTS = 80
@@ -32,6 +40,17 @@ def make_sequences(n_visitors: int = 60, length: int = 60) -> list[list[str]]:
 
 def make_histories() -> list[History]:
     return [History.in_order(sequence) for sequence in make_sequences()]
+
+
+def make_history(n_days: int = 140) -> DemandHistory:
+    return DemandHistory.of(make_demand(n_days=n_days), 0)
+
+
+def make_days(n_rows: int) -> NDArray[np.float32]:
+    """Return days of a shop that is always open, at usual prices."""
+    days = np.zeros((n_rows, HISTORY_DAYS + HORIZON_DAYS, N_DAY_CHANNELS), np.float32)
+    days[:, :, OPEN] = 1
+    return days
 
 
 def make_demand(n_products: int = N_PRODUCTS, n_days: int = 140) -> NDArray[np.float32]:
@@ -57,7 +76,7 @@ def tiny_repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from stream.models.train import train_all  # noqa: PLC0415 - torch, only where it is needed
 
     repository = tmp_path_factory.mktemp("repository") / "models"
-    train_all(make_histories(), make_demand(), 0, repository, budget_s=4.0, min_count=2)
+    train_all(make_histories(), make_history(), repository, budget_s=4.0, min_count=2)
     return repository
 
 

@@ -9,7 +9,7 @@ from random import Random
 from typing_extensions import TypeVar
 
 from stream.domain.applied import EVENTS_TOPIC, ORDERS_TOPIC, STOCK_LEVELS_TOPIC, Source
-from stream.domain.demand import DAY_MS
+from stream.domain.calendar import DAY_MS
 from stream.domain.events import (
     Item,
     OrderCompleted,

@@ -38,6 +38,7 @@ def test_help_names_every_command(
         "bench",
         "schemas",
         "report",
+        "stock",
     )
     assert all(name in shown for name in names)
 
@@ -130,6 +131,27 @@ def test_mistaken_period_of_a_report_is_refused_before_a_broker_is_asked(
     expected: str,
 ) -> None:
     code = run(monkeypatch, "report", *arguments)
+
+    assert code == 2
+    assert expected in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("--kind", "sold_out"), "--kind: Expected one of out_of_stock"),
+        (("--situation", "low_stock"), "--situation: Expected one of demand"),
+        (("--min-severity", "severe"), "--min-severity: Expected one of info"),
+        (("--limit", "0"), "Invalid value for '--limit'"),
+    ],
+)
+def test_mistaken_choice_of_alerts_is_refused_before_a_broker_is_asked(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: tuple[str, ...],
+    expected: str,
+) -> None:
+    code = run(monkeypatch, "stock", *arguments)
 
     assert code == 2
     assert expected in capsys.readouterr().err

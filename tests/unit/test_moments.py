@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from stream.errors import Misconfigured
-from stream.moments import moment_ms
+from stream.moments import moment, moment_ms
 from tests.unit.builders import NOON_MS
 
 HOUR_MS = 3_600_000
@@ -29,3 +29,8 @@ def test_time_is_a_duration_ago_or_iso_8601_in_utc(text: str, expected_ms: int) 
 def test_any_other_time_is_refused_with_what_was_expected(text: str) -> None:
     with pytest.raises(Misconfigured, match="--until: Expected ISO 8601"):
         moment_ms(text, NOON_MS, option="--until")
+
+
+@pytest.mark.parametrize("at_ms", [10**19, -(10**19), 10**15])
+def test_time_that_no_calendar_has_is_shown_as_a_number(at_ms: int) -> None:
+    assert moment(at_ms) == f"{at_ms} ms"

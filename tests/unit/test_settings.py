@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +118,11 @@ def test_every_mistake_is_listed_at_once(monkeypatch: pytest.MonkeyPatch, tmp_pa
         {"bootstrap_servers": "broker"},
         {"bootstrap_servers": ", "},
         {"triton_url": "http://triton:8001/v2"},
+        {"store_timezone": "Mars/Olympus"},
+        {"store_timezone": "../etc/passwd"},
+        {"closed_weekdays": "sun,someday"},
+        {"closed_weekdays": "mon,tue,wed,thu,fri,sat,sun"},
+        {"closed_dates": "25.12.2026"},
     ],
     ids="-".join,
 )
@@ -160,3 +166,10 @@ def test_every_setting_is_described() -> None:
 
     assert all(field.description for field in Settings.model_fields.values())
     assert all(f"`{PREFIX}{name.upper()}`" in table for name in Settings.model_fields)
+
+
+def test_days_closed_are_read_from_text() -> None:
+    settings = Settings(closed_weekdays="Sat, sun", closed_dates="2026-12-25")
+
+    assert settings.days_closed == (frozenset({5, 6}), frozenset({date(2026, 12, 25)}))
+    assert Settings().days_closed == (frozenset(), frozenset())

@@ -96,7 +96,7 @@ class Books:
         self.fold = fold or Fold(n_partitions)
         #: Each revision of each alert: what it said.
         self.alerts: defaultdict[str, dict[int, tuple[str, str]]] = defaultdict(dict)
-        #: The last alert of each product.
+        #: The last alert of each product about a shortage.
         self.last_alert: dict[str, StockAlert] = {}
         #: The last stored value of each key, by topic and partition.
         self.stored: defaultdict[TP, dict[bytes, bytes]] = defaultdict(dict)
@@ -196,7 +196,8 @@ class Books:
         if not record.value:
             return True
         alert = _alert.decode(record.value)
-        self.last_alert[alert.product_id] = alert
+        if alert.situation == "shortage":
+            self.last_alert[alert.product_id] = alert
         told, says = self.alerts[alert.alert_id], (alert.kind, alert.status)
         if alert.revision in told:
             self.said.repeats["alerts"] += 1

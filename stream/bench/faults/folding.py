@@ -87,5 +87,8 @@ def differences(
 
 
 def without_alerts(products: Mapping[tuple[int, str], Product]) -> Products:
-    """Return *products* as an offline fold knows them: it assesses nothing."""
-    return {key: replace(product, alert=None) for key, product in products.items()}
+    """Return *products* as an offline fold knows them: it neither assesses nor observes anything."""
+    return {
+        key: replace(product, alerts=(), sold_out=(), drought_since_day=None)
+        for key, product in products.items()
+    }

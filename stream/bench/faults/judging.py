@@ -60,24 +60,23 @@ def mismatches(fold: Fold, sessions: Sessions, products: Products) -> list[str]:
 
 
 def unsaid(products: Products, said: Mapping[str, Collection[int]]) -> Iterator[str]:
-    """Yield the messages that state remembers, each revision of each shortage, and nobody got.
+    """Yield the messages that state remembers, each revision of each situation, and nobody got.
 
     *said* has the revisions of each alert that were published.
     """
     for (_, product_id), product in products.items():
-        state = product.alert
-        if state is None:
-            continue
-        id_ = alert_id(product_id, state.known_since_day, state.episode)
-        for revision in range(1, state.revision + 1):
-            if revision not in said.get(id_, ()):
-                yield f"{product_id}: revision {revision} of shortage {state.episode} is not said"
+        for state in product.alerts:
+            id_ = alert_id(product_id, state.known_since_day, state.episode, state.situation)
+            for revision in range(1, state.revision + 1):
+                if revision not in said.get(id_, ()):
+                    of = f"{state.situation} {state.episode}"
+                    yield f"{product_id}: revision {revision} of {of} is not said"
 
 
 def untold(products: Products, last: Mapping[str, StockAlert]) -> Iterator[str]:
     """Yield the products that are sold out and of which no open alert says so.
 
-    *last* has the last alert of each product.
+    *last* has the last alert about a shortage of each product.
     """
     for (_, product_id), product in products.items():
         if is_sold_out(product) and product.demand and not _says_empty(last.get(product_id)):
@@ -85,7 +84,9 @@ def untold(products: Products, last: Mapping[str, StockAlert]) -> Iterator[str]:
 
 
 def _says_empty(alert: StockAlert | None) -> bool:
-    return alert is not None and alert.kind == "out_of_stock" and alert.status != "resolved"
+    if alert is None or alert.status == "resolved":
+        return False
+    return alert.kind in ("out_of_stock", "oversold")
 
 
 def _sessions(books: Books) -> Sessions:

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.dead_letters.showing import described, moment, text_of
+from stream.dead_letters.showing import described, text_of
 from stream.letters import Letter
+from stream.moments import moment
 from stream.printable import escaped
 from tests.unit.builders import NOON_MS
 from tests.unit.dead_letters.letters import make_letter
@@ -121,8 +122,3 @@ def test_what_was_cut_is_said() -> None:
     told = shown(make_letter(b"v" * 5_000, max_bytes=3_000))
 
     assert "  cut        value from 5000 bytes" in told
-
-
-@pytest.mark.parametrize("at_ms", [10**19, -(10**19), 10**15])
-def test_time_that_no_calendar_has_is_shown_as_a_number(at_ms: int) -> None:
-    assert moment(at_ms) == f"{at_ms} ms"

@@ -5,9 +5,9 @@ import json
 
 from rich.console import Console
 
-from stream.dead_letters.showing import moment
 from stream.dead_letters.summary import MAX_GROUPS, OTHER_REASONS, Summary
 from stream.letters import Letter
+from stream.moments import moment
 from stream.topics import EVENTS, ORDERS
 from tests.unit.builders import NOON_MS
 from tests.unit.dead_letters.letters import make_letter

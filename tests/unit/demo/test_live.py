@@ -14,6 +14,7 @@ from stream.demo.sending import Replayed, Sender
 from stream.domain.outputs import Cover, Recommendation, RecommendedItem
 from stream.kafka.records import Headers, OutRecord
 from stream.topics import EVENTS
+from tests.unit.planning.alerts import make_alert
 
 
 class Record(NamedTuple):
@@ -71,6 +72,26 @@ def test_screen_shows_names_and_says_what_is_simulated(
     shown = console.export_text()
     assert catalogue.name(25) in shown
     assert "Simulated: browsing" in shown
+
+
+def test_screen_counts_alerts_by_status_and_tells_the_last_of_any_kind(
+    sender: Sender, catalogue: Catalogue
+) -> None:
+    following = Following(sender)
+    alerts = [
+        make_alert("tea"),
+        make_alert("milk", status="snoozed"),
+        make_alert("axe", "overstock", name="Axe\x1b[2J", explanation="90 too many."),
+    ]
+    console = Console(width=140, record=True, file=StringIO())
+
+    following.alerted([Record(n, 1, b"k", encode(alert)) for n, alert in enumerate(alerts)])
+    following.alerted([Record(9, 1, b"k", None)])
+    console.print(Screen(following, sender, Replayed(), catalogue))
+
+    shown = console.export_text()
+    assert "alerts: 2 opened, 1 snoozed, 0 resolved" in shown
+    assert r"overstock opened: Axe\x1b[2J: 90 too many." in shown
 
 
 def test_origins_name_the_data_and_the_simulation() -> None:

@@ -96,6 +96,7 @@ def test_models_see_nothing_of_the_replayed_weeks(
     assert data.demand.sum() == known.quantity.sum()
     assert data.demand.shape == (30, (REPLAYED_FROM - PAST_FROM.replace(month=1, day=1)).days)
     assert data.first_weekday == 6
+    assert np.array_equal(np.isfinite(data.paid), data.demand > 0)
 
 
 def test_demand_row_is_the_catalogues(purchases: Purchases, catalogue: Catalogue) -> None:

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from stream.demo.catalogue import Catalogue
 from stream.demo.household_orders import DAY_MS
-from stream.demo.shelves import Shelves
-from stream.domain.events import Item, OrderCompleted, StockLevelSet
+from stream.demo.shelves import FIRST_DELIVERY_MS, Shelves
+from stream.domain.events import Delivery, Item, OrderCompleted, StockLevelSet, StockOrdered
 from tests.unit.demo.store import make_random
 
 
@@ -31,11 +31,25 @@ def test_demand_beyond_the_shelf_is_counted_as_nothing_left(catalogue: Catalogue
 
     closing = list(shelves.close(4, [make_order(opening.product_id, opening.on_hand + 3)]))
 
-    assert [type(event) for event in closing] == [StockLevelSet]
-    count = closing[0]
+    assert [type(event) for event in closing] == [StockOrdered, StockLevelSet]
+    order, count = closing
+    assert isinstance(order, StockOrdered)
     assert isinstance(count, StockLevelSet)
     assert (count.on_hand, count.occurred_at_ms) == (0, 5 * DAY_MS - 1)
-    assert count.inbound > 0
+    # The count is of the same moment, so it knows of the order: it is on the way once.
+    assert count.deliveries == (Delivery(order.quantity, order.expected_at_ms or 0),)
+
+
+def test_what_runs_low_is_ordered_with_a_date(catalogue: Catalogue) -> None:
+    shelves = Shelves(catalogue, seed=1)
+    opening = next(shelves.levels(0))
+
+    closing = list(shelves.close(4, [make_order(opening.product_id, opening.on_hand)]))
+
+    [order] = closing
+    assert isinstance(order, StockOrdered)
+    due_ms = (4 + int(opening.lead_time_days or 0)) * DAY_MS + FIRST_DELIVERY_MS
+    assert order.expected_at_ms == due_ms
 
 
 def test_what_was_ordered_arrives_after_the_lead_time_and_once(catalogue: Catalogue) -> None:

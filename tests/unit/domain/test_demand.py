@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from stream.domain.demand import DAY_MS, day_of, empirical_quantiles, weekday_of
+from stream.domain.calendar import DAY_MS, UTC_DAYS, weekday_of
+from stream.domain.demand import empirical_quantiles, filled, with_own_past
 from stream.model_specs import HISTORY_DAYS, HORIZON_DAYS, QUANTILES
 
 MEDIAN = QUANTILES.index(0.5)
@@ -19,8 +20,8 @@ def days(*units: float) -> NDArray[np.float32]:
 
 
 def test_days_change_at_midnight_utc() -> None:
-    assert day_of(DAY_MS - 1) == 0
-    assert day_of(DAY_MS) == 1
+    assert UTC_DAYS.day_of(DAY_MS - 1) == 0
+    assert UTC_DAYS.day_of(DAY_MS) == 1
 
 
 def test_first_day_of_the_epoch_was_a_thursday() -> None:
@@ -55,3 +56,102 @@ def test_forecast_has_the_models_shape_and_never_falls(units: list[float]) -> No
     assert (forecast >= 0).all()
     assert (np.diff(forecast, axis=0) >= 0).all()
     assert (np.diff(forecast, axis=1) >= 0).all()
+
+
+# --- Censored days -----------------------------------------------------------------------------
+
+
+def censored(units: list[float], *places: int) -> list[float]:
+    days_sold = np.array(units, np.float32)
+    on = np.zeros(len(units), dtype=bool)
+    on[list(places)] = True
+    return [float(each) for each in filled(days_sold, np.ones_like(on), on)]
+
+
+def test_censored_day_is_what_ordinary_days_bring_that_sold_as_much() -> None:
+    assert censored([2, 4, 6, 5, 0, 9], 3, 4, 5) == [2, 4, 6, 6, 4, 9]
+
+
+def test_product_that_always_sells_out_is_wanted_at_least_as_it_sold() -> None:
+    assert censored([2, 0, 3], 0, 1, 2) == [2, -1, 3]
+
+
+def test_slow_seller_is_not_wanted_less_for_a_day_without_stock() -> None:
+    assert censored([0, 0, 1, 0], 3) == [0, 0, 1, pytest.approx(1 / 3)]
+
+
+@given(st.floats(0.2, 20), st.integers(1, 6), st.integers(0, 2**32))
+def test_days_without_stock_teach_neither_zero_nor_only_the_weak_days(
+    rate: float, shelf: int, seed: int
+) -> None:
+    """Filled every day to so many times the rate, on every third day to a part of it."""
+    draw = np.random.default_rng(seed)
+    wanted = draw.poisson(rate, 3_000).astype(np.float32)
+    there = np.where(np.arange(3_000) % 3 == 0, np.ceil(rate * shelf / 4), 1e9)
+    sold = np.minimum(wanted, there).astype(np.float32)
+    is_out = wanted >= there
+
+    found = filled(sold, np.ones_like(is_out), is_out)
+
+    assert found.mean() == pytest.approx(wanted.mean(), rel=0.12)
+
+
+def test_days_on_which_the_store_is_closed_are_forecast_nothing() -> None:
+    opening = np.array([True, False] * (HORIZON_DAYS // 2))
+
+    steady = empirical_quantiles(days(*[2.0] * HISTORY_DAYS), opening)
+    short = empirical_quantiles(days(2, 2, 2), opening)
+
+    assert steady[:4, MEDIAN].tolist() == [2.0, 2.0, 4.0, 4.0]
+    assert short[-1, MEDIAN] == pytest.approx(HORIZON_DAYS)
+
+
+def test_store_that_opens_late_is_forecast_nothing_until_then() -> None:
+    opening = np.arange(HORIZON_DAYS) >= 3
+
+    steady = empirical_quantiles(days(*[2.0] * HISTORY_DAYS), opening)
+
+    assert steady[:4, -1].tolist() == [0.0, 0.0, 0.0, 2.0]
+
+
+# --- Own past beside the network ---------------------------------------------------------------
+
+OPEN = np.ones(HORIZON_DAYS, dtype=bool)
+NETWORK = np.cumsum(np.full((HORIZON_DAYS, len(QUANTILES)), 4.0, np.float32), axis=0)
+
+
+def test_known_past_draws_a_forecast_to_itself() -> None:
+    mixed = with_own_past(NETWORK, days(*[2.0] * HISTORY_DAYS), OPEN)
+
+    assert mixed[:, MEDIAN].tolist() == pytest.approx([2.4 * n for n in range(1, 29)])
+
+
+def test_new_product_is_forecast_as_the_network_says() -> None:
+    assert with_own_past(NETWORK, days(), OPEN).tolist() == NETWORK.tolist()
+    one_day = with_own_past(NETWORK, days(0.0), OPEN)
+    assert one_day[-1, MEDIAN] == pytest.approx(NETWORK[-1, MEDIAN], rel=0.02)
+
+
+def test_past_of_all_products_is_mixed_as_that_of_each() -> None:
+    draw = np.random.default_rng(2)
+    windows = draw.poisson(3, (5, HISTORY_DAYS)).astype(np.float32)
+    opening = np.arange(HORIZON_DAYS) % 7 != 6
+
+    together = with_own_past(np.stack([NETWORK] * 5), windows, opening)
+
+    for row, window in zip(together, windows, strict=True):
+        assert row == pytest.approx(with_own_past(NETWORK, window, opening))
+
+
+@given(st.lists(st.integers(0, 50).map(float), max_size=HISTORY_DAYS), st.integers(0, 2**32))
+def test_mixed_forecast_never_falls(units: list[float], seed: int) -> None:
+    draw = np.random.default_rng(seed)
+    parts = draw.gamma(0.4, 1.0, (HORIZON_DAYS, len(QUANTILES)))
+    network = parts.cumsum(axis=0).cumsum(axis=1).astype(np.float32)
+    opening = draw.random(HORIZON_DAYS) < 0.8
+
+    mixed = with_own_past(network, days(*units), opening)
+
+    assert mixed.dtype == np.float32
+    assert (np.diff(mixed, axis=0) >= -1e-4).all()
+    assert (np.diff(mixed, axis=1) >= -1e-4).all()

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from stream.domain.events import ProductAdded
 from stream.domain.ranking import (
+    PLENTY,
     SIMILAR_SESSIONS,
     TRENDING,
     RankingPolicy,
@@ -187,3 +188,69 @@ def test_novelties_come_behind_where_there_is_room_and_are_never_alone() -> None
 
     assert ranked(few) == ["milk", "hat", "cap"]
     assert ranked([]) == []
+
+
+# --- Overstock ---------------------------------------------------------------------------------
+
+
+def favoured(*overstocked: str, places: int = 2) -> list[tuple[str, str]]:
+    items = rank(
+        CANDIDATES,
+        Session(),
+        sold_out=set(),
+        now_ms=NOON_MS,
+        policy=RankingPolicy(n_items=3, overstock_places=places),
+        overstocked=set(overstocked),
+    )
+    assert [item.rank for item in items] == [1, 2, 3]
+    return [(item.product_id, item.reason) for item in items]
+
+
+def test_overstock_moves_up_a_little_and_its_reason_says_so() -> None:
+    assert favoured("eggs", places=1) == [
+        ("milk", SIMILAR_SESSIONS),
+        ("eggs", SIMILAR_SESSIONS + PLENTY),
+        ("bread", SIMILAR_SESSIONS),
+    ]
+
+
+def test_overstock_may_come_in_from_just_beyond_the_end() -> None:
+    assert [product_id for product_id, _ in favoured("tea")] == ["milk", "bread", "tea"]
+    assert [product_id for product_id, _ in favoured("tea", places=1)] == ["milk", "bread", "eggs"]
+
+
+def test_overstock_passes_no_other_overstock() -> None:
+    assert [product_id for product_id, _ in favoured("bread", "eggs")] == ["bread", "eggs", "milk"]
+
+
+def test_overstock_that_is_the_best_anyhow_was_not_moved() -> None:
+    assert favoured("milk")[0] == ("milk", SIMILAR_SESSIONS)
+
+
+def test_overstock_is_not_favoured_unless_it_is_asked_for() -> None:
+    assert [product_id for product_id, _ in favoured("eggs", places=0)] == ["milk", "bread", "eggs"]
+
+
+@given(
+    st.lists(st.sampled_from("abcdefghij"), unique=True),
+    st.sets(st.sampled_from("abcdefghij")),
+    st.integers(0, 4),
+)
+def test_overstock_moves_up_by_so_many_places_at_most(
+    candidates: list[str], overstocked: set[str], places: int
+) -> None:
+    items = rank(
+        [(product_id, -float(place)) for place, product_id in enumerate(candidates)],
+        Session(),
+        sold_out=set(),
+        now_ms=NOON_MS,
+        policy=RankingPolicy(n_items=5, overstock_places=places),
+        overstocked=overstocked,
+    )
+
+    assert len(items) == min(5, len(candidates))
+    for item in items:
+        was = candidates.index(item.product_id) + 1
+        assert item.rank >= was - places
+        assert (item.rank < was) == item.reason.endswith(PLENTY)
+        assert item.product_id in overstocked or item.rank >= was

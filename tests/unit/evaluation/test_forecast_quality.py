@@ -65,7 +65,7 @@ def test_what_ties_with_the_p90_is_between_the_two_shares() -> None:
     forecast = at_every_level(np.array([[1, 1, 1, 1], [0, 0, 0, 1]], dtype=np.float32))
 
     # Above: two zeros and one zero; equal: 1 and 0; below: 3 and 2; one is unknown.
-    assert quality_of(forecast, series).p90_held == pytest.approx((3 / 7, 5 / 7))
+    assert quality_of(forecast, series).p90_between == pytest.approx((3 / 7, 5 / 7))
 
 
 def test_the_interval_holds_the_figure() -> None:

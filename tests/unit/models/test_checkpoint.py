@@ -9,7 +9,7 @@ from stream.errors import Misconfigured
 from stream.models.checkpoint import Checkpoint
 from stream.models.forecaster import TrainedForecaster, train_forecaster
 from stream.models.progress import Progress, silent
-from tests.integration.triton_fixtures import make_demand
+from tests.integration.triton_fixtures import make_history
 
 
 def test_what_is_kept_is_handed_back(tmp_path: Path) -> None:
@@ -37,7 +37,7 @@ def test_what_is_no_checkpoint_is_named(tmp_path: Path, kept: bytes | dict[str, 
     path.write_bytes(kept) if isinstance(kept, bytes) else torch.save(kept, path)
 
     with pytest.raises(Misconfigured, match=r"kept\.pt: expected a training of this model"):
-        train_forecaster(make_demand(), 0, seconds=60, max_steps=2, checkpoint=Checkpoint(path))
+        train_forecaster(make_history(), seconds=60, max_steps=2, checkpoint=Checkpoint(path))
 
 
 def test_a_forecaster_that_was_killed_goes_on_as_if_it_had_not_been(tmp_path: Path) -> None:
@@ -47,7 +47,7 @@ def test_a_forecaster_that_was_killed_goes_on_as_if_it_had_not_been(tmp_path: Pa
 
     def train(checkpoint: Checkpoint | None, progress: Progress = silent) -> TrainedForecaster:
         return train_forecaster(
-            make_demand(), 0, seconds=600, max_steps=60, checkpoint=checkpoint, progress=progress
+            make_history(), seconds=600, max_steps=60, checkpoint=checkpoint, progress=progress
         )
 
     kept = Checkpoint(tmp_path / "kept.pt", every_s=0)

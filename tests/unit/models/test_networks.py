@@ -8,7 +8,7 @@ import torch
 from stream.model_specs import FORECASTER, HISTORY_DAYS, HORIZON_DAYS, MAX_ITEMS, QUANTILES
 from stream.models.forecaster import SETTINGS
 from stream.models.quantile_fitting import pinball
-from stream.models.served.forecaster.network import DemandQuantiles, scale_of
+from stream.models.served.forecaster.network import OPEN, PRICE, DemandQuantiles, scale_of
 from stream.models.served.recommender.network import SessionTransformer
 
 N_PRODUCTS = 100
@@ -135,6 +135,13 @@ def test_scores_follow_the_weights_once_they_have_changed() -> None:
         assert not torch.allclose(network.score(*read), before)
 
 
+def make_days(n_rows: int) -> torch.Tensor:
+    """Return days of a shop that is always open, at usual prices."""
+    days = torch.zeros(n_rows, HISTORY_DAYS + HORIZON_DAYS, 2)
+    days[:, :, OPEN] = 1
+    return days
+
+
 def make_forecaster() -> DemandQuantiles:
     torch.manual_seed(1)
     return DemandQuantiles(**SETTINGS).eval()
@@ -146,7 +153,7 @@ def test_forecasts_never_fall_along_either_axis(scale: float) -> None:
     demand = torch.rand(64, HISTORY_DAYS, generator=torch.Generator().manual_seed(1)) * scale
     demand[:32, :60] = -1
 
-    cumulative = make_forecaster()(demand, torch.arange(64) % 7)
+    cumulative = make_forecaster()(demand, torch.arange(64) % 7, make_days(64))
 
     assert cumulative.shape == (64, *FORECASTER.outputs[0].shape)
     assert bool((cumulative >= 0).all())
@@ -161,7 +168,7 @@ def test_forecasts_of_each_step_never_fall_over_the_levels_and_need_not_rise_ove
     network = DemandQuantiles(**settings).eval()
     demand = torch.rand(64, 24, generator=torch.Generator().manual_seed(1)) * 9
 
-    each = network(demand, torch.arange(64) % 12)
+    each = network(demand, torch.arange(64) % 12, torch.ones(64, 36, 2))
 
     assert each.shape == (64, 12, len(QUANTILES))
     assert bool((each >= 0).all())
@@ -176,16 +183,56 @@ def test_what_was_unknown_says_nothing() -> None:
     demand[1] = -7.0
     demand[:, -20:] = 3.0
 
-    one, other = network(demand, phase)
+    one, other = network(demand, phase, make_days(2))
 
     assert torch.allclose(one, other)
 
 
+@torch.inference_mode()
+def test_what_is_told_to_have_sold_on_a_closed_day_says_nothing() -> None:
+    days, demand = make_days(2), torch.full((2, HISTORY_DAYS), 3.0)
+    days[:, 70, OPEN] = 0
+    demand[0, 70], demand[1, 70] = 0.0, -1.0
+
+    one, other = make_forecaster()(demand, torch.zeros(2, dtype=torch.int64), days)
+
+    assert torch.allclose(one, other, rtol=1e-5)
+
+
+@torch.inference_mode()
+def test_closed_days_ahead_add_nothing_also_to_a_calibrated_forecast() -> None:
+    network, days = make_forecaster(), make_days(4)
+    days[:, HISTORY_DAYS + 5, OPEN] = 0
+    days[0, HISTORY_DAYS:, OPEN] = 0
+    draw = torch.Generator().manual_seed(2)
+    # Levels that differ from day to day, each a mixture of neighbours.
+    network.levels.copy_(torch.softmax(9 * torch.rand(network.levels.shape, generator=draw), dim=1))
+    demand = torch.rand(4, HISTORY_DAYS, generator=draw) * 5
+
+    cumulative = network(demand, torch.zeros(4, dtype=torch.int64), days)
+
+    assert not cumulative[0].any()
+    assert torch.allclose(cumulative[1:, 5], cumulative[1:, 4], rtol=1e-5)
+    assert bool((cumulative.diff(dim=1) >= 0).all())
+    assert bool((cumulative.diff(dim=2) >= 0).all())
+
+
+@torch.inference_mode()
+def test_a_price_ahead_changes_the_days_that_have_it() -> None:
+    network, days = make_forecaster(), make_days(2)
+    days[1, HISTORY_DAYS + 10 :, PRICE] = -0.5
+    torch.nn.init.constant_(network.elasticity.bias, -2.0)
+
+    usual, cheap = network(torch.ones(2, HISTORY_DAYS), torch.zeros(2).long(), days)
+
+    assert bool((cheap[-1] - cheap[9] > usual[-1] - usual[9]).all())
+
+
 def test_the_scale_ignores_unknown_days() -> None:
-    demand = torch.full((2, HISTORY_DAYS), -1.0)
+    demand = torch.zeros((2, HISTORY_DAYS))
     demand[0, -10:] = 3.0
 
-    assert scale_of(demand).tolist() == pytest.approx([3.1, 1.0])
+    assert scale_of(demand, demand / 3).tolist() == pytest.approx([3.1, 1.0])
 
 
 def test_pinball_charges_a_high_quantile_for_demand_above_it() -> None:

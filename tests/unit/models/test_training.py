@@ -15,7 +15,7 @@ from stream.models.forecaster import empirical_quantiles, train_forecaster
 from stream.models.progress import Pace, silent
 from stream.models.recommender import train_recommender, vocabulary_of
 from stream.models.train import train_all
-from tests.integration.triton_fixtures import make_demand, make_histories
+from tests.integration.triton_fixtures import make_histories, make_history
 
 
 def test_the_vocabulary_is_ordered_by_sales_then_id() -> None:
@@ -48,7 +48,7 @@ def test_the_recommender_learns_what_comes_next() -> None:
 
 
 def test_the_same_seed_trains_the_same_network() -> None:
-    one, other = (train_forecaster(make_demand(), 0, seed=3, max_steps=12) for _ in range(2))
+    one, other = (train_forecaster(make_history(), seed=3, max_steps=12) for _ in range(2))
 
     for first, second in zip(one.network.parameters(), other.network.parameters(), strict=True):
         assert torch.equal(first, second)
@@ -56,7 +56,7 @@ def test_the_same_seed_trains_the_same_network() -> None:
 
 def test_too_few_days_are_refused_with_expected_and_got() -> None:
     with pytest.raises(ValueError, match="at least 70 days of demand, got 60"):
-        train_forecaster(make_demand(n_days=60), 0)
+        train_forecaster(make_history(n_days=60))
 
 
 def test_empirical_quantiles_of_steady_demand_are_its_multiples() -> None:
@@ -91,8 +91,7 @@ def test_a_failed_training_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="days of demand"):
         train_all(
             make_histories(),
-            make_demand(n_days=30),
-            0,
+            make_history(n_days=30),
             tmp_path / "models",
             budget_s=0.1,
             min_count=2,
@@ -106,7 +105,7 @@ def test_a_repository_is_replaced_whole(tmp_path: Path) -> None:
     repository.mkdir()
     (repository / "old").touch()
 
-    report = train_all(make_histories(), make_demand(), 0, repository, budget_s=0.1, min_count=2)
+    report = train_all(make_histories(), make_history(), repository, budget_s=0.1, min_count=2)
 
     assert [path.name for path in tmp_path.iterdir()] == ["models"]
     assert {path.name for path in repository.iterdir()} == {

@@ -8,7 +8,7 @@ import msgspec
 
 from stream.codec import HISTORY_HEADER, encode
 from stream.domain.assessment import StockPolicy
-from stream.domain.demand import DAY_MS
+from stream.domain.calendar import DAY_MS
 from stream.domain.events import StockLevelSet, StockMovement
 from stream.domain.outputs import ProductState, Recommendation, StockAlert
 from stream.domain.products import Product
@@ -18,8 +18,10 @@ from stream.kafka.records import RecordBatch
 from stream.model_specs import N_CANDIDATES
 from stream.pipeline.alerts import AlertBatcher, Alerts, latest
 from stream.pipeline.answers import Answers, RecommendationBatcher
+from stream.pipeline.drift import Drift
 from stream.pipeline.event_clock import EventClock
 from stream.pipeline.forecasts import Forecaster
+from stream.pipeline.held_back import HeldBack
 from stream.pipeline.intake import Limits, Reader
 from stream.pipeline.lineup import Lineup
 from stream.pipeline.proposals import Proposer
@@ -29,6 +31,7 @@ from stream.pipeline.settling import Settling
 from stream.pipeline.shelf import Shelf
 from stream.pipeline.stock import StockPipeline
 from stream.pipeline.visits import conflate
+from stream.ports import States
 from stream.telemetry import Telemetry
 from stream.topics import (
     PRODUCT_STATE,
@@ -106,12 +109,14 @@ class StockScene:
         self.forecaster = Forecaster(self.model)
         self.forecaster.version = "2"
         self.settling = Settling(self.log, self.failures.append)
+        self.held_back = HeldBack(self.clock, self._look_after, per_tick=64)
         alerts = Alerts(
             self.forecaster,
             self.log,
             clock=self.clock,
             telemetry=self.telemetry,
             policy=StockPolicy(),
+            held_back=self.held_back,
             n_partitions=4,
             wall=lambda: NOON_MS,
         )
@@ -129,8 +134,12 @@ class StockScene:
             batcher,
             settling=self.settling,
             clock=self.clock,
+            drift=Drift(self.telemetry),
             n_partitions=4,
         )
+
+    def _look_after(self, states: States[Product], keys: list[bytes]) -> None:
+        self.pipeline.look_after(states, keys)
 
     async def levels(self, *events: StockLevelSet, first_offset: int = 0) -> RecordBatch:
         records = [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from stream.adapters.publishing import WithState
-from stream.domain.demand import DAY_MS
+from stream.domain.calendar import DAY_MS
 from stream.kafka.records import OutRecord
 from stream.kafka.store import Form, StateStore
 from stream.pipeline.event_clock import EventClock

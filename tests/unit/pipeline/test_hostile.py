@@ -7,17 +7,25 @@ what was expected and what came; the good ones are answered and the record batch
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import get_args
 
 import msgspec
 import pytest
 
 from stream.codec import encode
+from stream.domain.demand import PAST_DAYS
 from stream.domain.events import MAX_LINES, MAX_PARTITIONS, Origin, StockAdjusted, StockMovement
-from stream.domain.outputs import Recommendation
-from stream.domain.product_folding import MAX_BOUGHT_WITH, MAX_CHANGES, MAX_EPOCHS
-from stream.domain.products import Level, OriginMark, Product, on_hand
+from stream.domain.outputs import Recommendation, Situation
+from stream.domain.position_folding import (
+    MAX_CHANGES,
+    MAX_LOCATIONS,
+    MAX_ORDERS,
+    MIN_CHANGES,
+)
+from stream.domain.positions import Count, Incoming, Order, Position
+from stream.domain.product_folding import MAX_BOUGHT_WITH, MAX_EPOCHS
+from stream.domain.products import AlertState, OriginMark, Product, on_hand
 from stream.kafka.records import OutRecord, RecordBatch
-from stream.model_specs import HISTORY_DAYS
 from stream.pipeline.intake import MAX_KEY_BYTES
 from stream.settings import BATCH_OVERHEAD_BYTES
 from stream.state.products import dump
@@ -45,7 +53,7 @@ from tests.unit.pipeline.hostile import (
 from tests.unit.pipeline.scenes import RecommendScene, StockScene, completed
 
 #: The least that ``producer_batch_bytes`` may be.
-SMALLEST_BATCH_BYTES = 256 * 1024
+SMALLEST_BATCH_BYTES = 512 * 1024
 TOLERANCE_MS = 60_000
 
 
@@ -179,7 +187,7 @@ async def test_shelf_taken_below_nothing_is_oversold() -> None:
 
     product: Product = scene.owned[0].values[b"milk"]
     assert on_hand(product) == -2_000_000
-    assert [alert.kind for alert in scene.alerts()] == ["out_of_stock"]
+    assert [alert.kind for alert in scene.alerts()] == ["oversold"]
 
 
 async def test_product_remembers_no_more_origins_than_a_topic_has_partitions() -> None:
@@ -201,21 +209,36 @@ async def test_product_remembers_no_more_origins_than_a_topic_has_partitions() -
 
 def test_largest_product_that_can_be_made_fits_the_smallest_produced_batch() -> None:
     text, far, name = "😀" * 128, 2**63 - 1, "\x00" * 512
-    changes = tuple((YEAR_2200_MS + i, -(2**40)) for i in range(MAX_CHANGES))
+    # The first was alone while its changes came, the second was one of two, and so on.
+    positions = tuple(
+        Position(
+            "😀" * 63 + chr(0x1F600 + n),
+            level=Count(YEAR_2200_MS, 4095, far, 10**9),
+            held=Count(YEAR_2200_MS, 4095, far, 10**9),
+            incoming=Incoming(YEAR_2200_MS, 4095, far, 10**9, ((YEAR_2200_MS, 10**6),) * 16),
+            changes=tuple((YEAR_2200_MS + i, -(2**40)) for i in range(room)),
+            received=tuple((YEAR_2200_MS + i, 2**40) for i in range(room)),
+            set_aside=tuple((YEAR_2200_MS + i, 2**40) for i in range(room)),
+            ordered=(Order(YEAR_2200_MS, YEAR_2200_MS, 10**6),) * MAX_ORDERS,
+        )
+        for n in range(MAX_LOCATIONS + 1)
+        if (room := max(MIN_CHANGES, MAX_CHANGES // (n + 1)))
+    )
+    alert = AlertState(far, far, True, "back_in_stock", "critical", YEAR_2200_MS, 1e300, 84_000)
     largest = Product(
         product_id=text,
         name=name,
         price=1e12,
-        level=Level(YEAR_2200_MS, 4095, far, 10**9, 10**9, 10**9),
-        changes=changes,
-        demand=tuple((day, 2**40) for day in range(84_006, 84_006 + HISTORY_DAYS)),
+        positions=positions,
+        demand=tuple((day, 2**40) for day in range(84_006, 84_006 + PAST_DAYS)),
         bought_with=tuple((text, far) for _ in range(MAX_BOUGHT_WITH)),
         origins=tuple(
             OriginMark(partition, far, far, MAX_LINES)
             for partition in range(MAX_PARTITIONS)
             for _ in range(MAX_EPOCHS)
         ),
-        received=changes,
+        alerts=(alert,) * len(get_args(Situation)),
+        sold_out=tuple(range(84_006, 84_006 + PAST_DAYS)),
     )
 
     stored = dump(largest)

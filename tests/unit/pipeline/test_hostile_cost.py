@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from stream.codec import decode_orders, encode
-from stream.domain.demand import DAY_MS
+from stream.domain.calendar import DAY_MS
 from stream.domain.events import MAX_PARTITIONS, Item
 from stream.pipeline.intake import MAX_KEY_BYTES, Limits, Reader, partition_for
 from stream.telemetry import Telemetry

@@ -2,22 +2,29 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import msgspec
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from stream.codec import encode
-from stream.domain.demand import DAY_MS
+from stream.domain.calendar import DAY_MS
+from stream.domain.outputs import StockAlert
+from stream.domain.position_folding import MAX_LOCATIONS
 from stream.domain.product_folding import apply_level, apply_movement
 from stream.domain.products import Product, on_hand
 from stream.errors import InferenceRejected, InferenceUnavailable
+from stream.kafka.partitioning import partition_of
 from stream.kafka.records import OutRecord
 from stream.model_specs import HORIZON_DAYS, QUANTILES
 from stream.pipeline.upkeep import Expiry, Round
 from stream.state.products import is_expired
-from stream.topics import PRODUCT_STATE, STOCK_LEVELS, STOCK_MOVEMENTS
+from stream.topics import PRODUCT_STATE, STOCK_ALERTS, STOCK_LEVELS, STOCK_MOVEMENTS
 from tests.unit.builders import NOON_MS, TODAY, Record, levels_at, make_level, make_movement
 from tests.unit.pipeline.fakes import KeptStates, batch_of, is_complete, settled
 from tests.unit.pipeline.scenes import StockScene as Pipeline
+
+MINUTE_MS = 60_000
 
 
 @pytest.fixture
@@ -44,7 +51,8 @@ async def test_one_shortage_is_one_alert(pipeline: Pipeline) -> None:
         await pipeline.sales(make_movement(offset))
 
     assert len({alert.alert_id for alert in pipeline.alerts()}) == 1
-    assert [alert.revision for alert in pipeline.alerts()] == [1, 2]
+    told = [(alert.kind, alert.revision) for alert in pipeline.alerts()]
+    assert told == [("stockout_risk", 1), ("out_of_stock", 2), ("oversold", 3)]
 
 
 async def test_replenished_shelf_resolves_its_alert(pipeline: Pipeline) -> None:
@@ -53,10 +61,93 @@ async def test_replenished_shelf_resolves_its_alert(pipeline: Pipeline) -> None:
     await pipeline.levels(make_level(0, event_id="l3", occurred_at_ms=NOON_MS + 20), first_offset=2)
 
     await pipeline.levels(
-        make_level(500, event_id="l4", occurred_at_ms=NOON_MS + 30), first_offset=3
+        make_level(90, event_id="l4", occurred_at_ms=NOON_MS + 20 * MINUTE_MS), first_offset=3
     )
 
-    assert [alert.status for alert in pipeline.alerts()][-2:] == ["opened", "resolved"]
+    assert said(pipeline)[-3:] == [
+        ("out_of_stock", "opened"),
+        ("out_of_stock", "resolved"),
+        ("back_in_stock", "opened"),
+    ]
+
+
+async def test_what_is_held_back_is_told_once_it_may_be(pipeline: Pipeline) -> None:
+    await pipeline.levels(make_level(40))
+    await pipeline.sales(make_movement(0, units=-40))
+    await pipeline.levels(
+        make_level(90, event_id="l2", occurred_at_ms=NOON_MS + MINUTE_MS), first_offset=1
+    )
+    pipeline.held_back.tick()
+    await settled()
+    before = said(pipeline)
+
+    pipeline.clock.observe(STOCK_LEVELS.name, 1, NOON_MS + 20 * MINUTE_MS)
+    pipeline.held_back.tick()
+    await settled()
+
+    assert before == [("out_of_stock", "opened"), ("back_in_stock", "opened")]
+    assert said(pipeline) == [*before, ("out_of_stock", "resolved")]
+
+
+async def test_what_is_held_back_is_forgotten_with_the_partition(pipeline: Pipeline) -> None:
+    await pipeline.levels(make_level(40))
+    await pipeline.sales(make_movement(0, units=-40))
+    await pipeline.levels(
+        make_level(90, event_id="l2", occurred_at_ms=NOON_MS + MINUTE_MS), first_offset=1
+    )
+    n_said = len(said(pipeline))
+
+    pipeline.held_back.restart()
+    pipeline.clock.observe(STOCK_LEVELS.name, 1, NOON_MS + 20 * MINUTE_MS)
+    pipeline.held_back.tick()
+    await settled()
+
+    assert len(said(pipeline)) == n_said
+
+
+async def test_alerts_are_keyed_by_situation_in_the_partition_of_their_product(
+    pipeline: Pipeline,
+) -> None:
+    await pipeline.levels(make_level(40))
+    await pipeline.sales(make_movement(0, units=-40))
+    await pipeline.levels(
+        make_level(90, event_id="l2", occurred_at_ms=NOON_MS + 20 * MINUTE_MS), first_offset=1
+    )
+
+    records = pipeline.log.of(STOCK_ALERTS.name)
+    assert [record.key for record in records] == [b"shortage/milk"] * 2 + [b"return/milk"]
+    assert {record.partition for record in records} == {partition_of(b"milk", 4)}
+
+
+async def test_every_worker_is_told_that_far_too_much_is_there(pipeline: Pipeline) -> None:
+    month_ago = NOON_MS - 40 * DAY_MS
+    old = make_movement(0, occurred_at_ms=month_ago)
+    await pipeline.sales(old)
+
+    await pipeline.levels(make_level(5_000))
+
+    assert said(pipeline) == [("overstock", "opened")]
+    assert [state.overstocked for state in pipeline.told()][-1]
+
+
+async def test_counts_tell_how_far_the_shelf_had_drifted(pipeline: Pipeline) -> None:
+    await pipeline.levels(make_level(40))
+    await pipeline.sales(make_movement(0, units=-4))
+
+    await pipeline.levels(
+        make_level(33, event_id="l2", occurred_at_ms=NOON_MS + 9),
+        make_level(33, event_id="l3", occurred_at_ms=NOON_MS + 10),
+        first_offset=1,
+    )
+
+    value = pipeline.telemetry.registry.get_sample_value
+    assert value("stream_drifted_units_total", {"way": "missing"}) == 3
+    assert value("stream_stock_counts_total", {"outcome": "agrees"}) == 1
+    assert value("stream_stock_counts_total", {"outcome": "differs"}) == 1
+
+
+def said(pipeline: Pipeline) -> list[tuple[str, str]]:
+    return [(alert.kind, alert.status) for alert in pipeline.alerts()]
 
 
 async def test_alert_is_in_doubt_until_its_publication_is_confirmed(pipeline: Pipeline) -> None:
@@ -92,21 +183,25 @@ async def test_alert_in_doubt_is_told_again_before_what_became_of_it() -> None:
     await lost.levels(make_level(40))
     await lost.sales(make_movement(0, units=-40))
     lost.log.may_confirm.clear()
-    await lost.levels(make_level(9, event_id="l2", occurred_at_ms=NOON_MS + 9), first_offset=1)
+    later = make_level(5, event_id="l2", occurred_at_ms=NOON_MS + 20 * MINUTE_MS)
+    await lost.levels(later, first_offset=1)
     restarted = Pipeline()
     restarted.owned[0].values.update(lost.owned[0].durable)
 
-    again = make_level(0, event_id="l3", occurred_at_ms=NOON_MS + 20)
+    again = make_level(0, event_id="l3", occurred_at_ms=NOON_MS + 21 * MINUTE_MS)
     await restarted.levels(again, first_offset=2)
 
-    said = [(alert.revision, alert.kind) for alert in (*lost.alerts(), *restarted.alerts())]
+    shortage = [
+        alert for alert in (*lost.alerts(), *restarted.alerts()) if alert.situation == "shortage"
+    ]
     risk, empty = "stockout_risk", "out_of_stock"
-    assert said == [(1, empty), (2, risk), (2, risk), (3, empty)]
-    assert len({alert.alert_id for alert in (*lost.alerts(), *restarted.alerts())}) == 1
+    told = [(alert.revision, alert.kind) for alert in shortage]
+    assert told == [(1, empty), (2, risk), (2, risk), (3, empty)]
+    assert len({alert.alert_id for alert in shortage}) == 1
 
 
 def is_told(product: Product) -> bool | None:
-    return None if product.alert is None else product.alert.is_told
+    return all(alert.is_told for alert in product.alerts) if product.alerts else None
 
 
 async def test_alert_cut_off_before_it_was_remembered_comes_again_with_its_id() -> None:
@@ -348,3 +443,85 @@ async def test_row_of_a_partition_that_was_lost_and_owned_anew_touches_nothing_t
 
     assert pipeline.alerts() == []
     assert owned_anew.values == {b"milk": half_recovered}
+
+
+# --- Droughts ----------------------------------------------------------------------------------
+
+
+async def test_days_without_stock_are_known_however_records_are_batched(
+    pipeline: Pipeline,
+) -> None:
+    apart = Pipeline()
+    facts = [
+        make_level(3 * (day % 2), event_id=f"l{day}", occurred_at_ms=NOON_MS + day * DAY_MS)
+        for day in range(7)
+    ]
+
+    await pipeline.levels(*facts)
+    for offset, fact in enumerate(facts):
+        await apart.levels(fact, first_offset=offset)
+
+    assert pipeline.product().sold_out == (TODAY, TODAY + 2, TODAY + 4)
+    assert pipeline.product() == replace(apart.product(), alerts=pipeline.product().alerts)
+
+
+async def test_past_of_a_store_says_nothing_of_droughts(pipeline: Pipeline) -> None:
+    """Its orders may be read long before its deliveries."""
+    await pipeline.levels(make_level(5, occurred_at_ms=NOON_MS - 9 * DAY_MS))
+
+    await pipeline.sales(
+        *(
+            make_movement(day, units=-5, occurred_at_ms=NOON_MS - (9 - day) * DAY_MS + 1)
+            for day in range(9)
+        ),
+        history=True,
+    )
+
+    assert (pipeline.product().sold_out, pipeline.product().drought_since_day) == ((), None)
+
+
+# --- Upgrade -----------------------------------------------------------------------------------
+
+
+async def test_alert_told_before_there_were_situations_is_told_again_under_its_id(
+    pipeline: Pipeline,
+) -> None:
+    await pipeline.levels(make_level(0))
+    await pipeline.sales(make_movement(0))
+    (told,) = pipeline.product().alerts
+    former = replace(told, revision=3, told_at_ms=0)
+    pipeline.owned[0].put(b"milk", replace(pipeline.product(), alerts=(former,)))
+
+    await pipeline.sales(make_movement(1))
+    await pipeline.sales(make_movement(2))
+
+    *_, again, gone = pipeline.log.of(STOCK_ALERTS.name)
+    assert [(record.key, record.value is None) for record in (again, gone)] == [
+        (b"shortage/milk", False),
+        (b"milk", True),
+    ]
+    told_of = [alert_of(each) for each in pipeline.log.of(STOCK_ALERTS.name) if each.value]
+    assert [each.revision for each in told_of] == [1, 2, 3]
+    assert len({each.alert_id for each in told_of}) == 1
+
+
+def alert_of(record: OutRecord) -> StockAlert:
+    return msgspec.json.decode(record.value or b"", type=StockAlert)
+
+
+# --- Locations ---------------------------------------------------------------------------------
+
+
+async def test_forgotten_counts_are_counted(pipeline: Pipeline) -> None:
+    shelves = [
+        replace(
+            make_level(1, event_id=f"l{n}", occurred_at_ms=NOON_MS + n), location=f"shop {n:02}"
+        )
+        for n in range(MAX_LOCATIONS + 2)
+    ]
+
+    await pipeline.levels(*shelves[:-1])
+    await pipeline.levels(shelves[-1], first_offset=len(shelves))
+
+    value = pipeline.telemetry.registry.get_sample_value("stream_forgotten_locations_total")
+    assert value == 1

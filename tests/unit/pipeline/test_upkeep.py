@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from stream.domain.demand import DAY_MS
+from stream.domain.calendar import DAY_MS
 from stream.errors import PartitionRevoked
 from stream.pipeline.event_clock import EventClock
 from stream.pipeline.upkeep import Round

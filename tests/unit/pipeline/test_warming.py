@@ -9,7 +9,15 @@ import pytest
 
 from stream.domain.trail import Kind
 from stream.errors import InferenceRejected
-from stream.model_specs import FORECASTER, HISTORY_DAYS, MAX_ITEMS, RECOMMENDER, ModelSpec
+from stream.model_specs import (
+    FORECASTER,
+    HISTORY_DAYS,
+    MAX_ITEMS,
+    OPEN,
+    PRICE,
+    RECOMMENDER,
+    ModelSpec,
+)
 from stream.pipeline.warming import warm_forecaster, warmed_recommender
 from stream.ports import Tensors
 from tests.unit.pipeline.fakes import Model
@@ -93,6 +101,10 @@ async def test_what_is_asked_is_what_a_worker_asks(n_rows: int) -> None:
         lambda inputs: (inputs["demand"][:, 0] == -1).any(),
         lambda inputs: (inputs["demand"] >= 0).all(axis=1).any(),
         lambda inputs: 6 in inputs["weekday"],
+        lambda inputs: (inputs["days"][:, :, OPEN] == 0).any(),
+        lambda inputs: (inputs["days"][:, :, OPEN] == 1).all(axis=1).any(),
+        lambda inputs: (inputs["days"][:, :, PRICE] < 0).any(),
+        lambda inputs: (inputs["days"][:, :, PRICE] > 0).any(),
     ],
 )
 async def test_a_forecaster_is_asked_about_slow_and_fast_old_and_new_products(
@@ -112,4 +124,6 @@ async def test_what_a_forecaster_is_asked_has_a_known_day_and_ends_with_today(n_
         assert inputs["demand"].dtype == np.float32
         assert bool((inputs["demand"][:, -1] >= 0).all())
         assert inputs["weekday"].shape == (len(inputs["demand"]), 1)
+        assert inputs["days"].dtype == np.float32
+        assert inputs["days"].shape[1:] == FORECASTER.inputs[2].shape
     assert FORECASTER.inputs[1].shape == (1,)

@@ -23,7 +23,8 @@ class Growing:
         self._n_acts += 1
         at = np.arange(self._n_acts)
         names = np.array([f"p{number}" for number in at], dtype=object)
-        return in_time(Deeds(names, names, -at, np.full(len(at), Kind.ADD), at + 1))
+        prices = np.where(at % 2, np.nan, 2.5)
+        return in_time(Deeds(names, names, -at, np.full(len(at), Kind.ADD), at + 1, prices))
 
 
 def begin(folder: Path, told: list[str], **more: object) -> Begun:

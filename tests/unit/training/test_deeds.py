@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -14,7 +17,14 @@ def make_deeds(*acts: tuple[str, str, int, Kind, int]) -> Deeds:
     visitors, products, *numbers = zip(*acts, strict=True)
     at_ms, kinds, quantities = (np.array(column, dtype=np.int64) for column in numbers)
     return in_time(
-        Deeds(np.array(visitors, object), np.array(products, object), at_ms, kinds, quantities)
+        Deeds(
+            np.array(visitors, object),
+            np.array(products, object),
+            at_ms,
+            kinds,
+            quantities,
+            np.full(len(visitors), np.nan),
+        )
     )
 
 
@@ -47,16 +57,38 @@ def test_demand_is_units_a_day_and_unknown_before_the_first_sale() -> None:
         ("ann", "jam", MONDAY_MS, Kind.VIEW, 1),
     )  # fmt: skip
 
-    demand, first_weekday = deeds.demand(2)
+    demand = deeds.demand(2)
 
-    assert demand.tolist() == [[-1, 1, 1], [3, 0, 5]]
-    assert first_weekday == 0
+    assert demand.units.tolist() == [[-1, 1, 1], [3, 0, 5]]
+    assert demand.first_phase == 0
+    assert demand.is_open.all()
+
+
+def test_days_without_any_sale_are_closed_also_where_what_sells_is_known_too_little() -> None:
+    often = [sold(f"p{at}", day) for at in range(9) for day in (0, 1, 3, 5)]
+    deeds = make_deeds(*often, sold("jam", 4))
+
+    demand = deeds.demand(2)
+
+    assert demand.units.shape == (9, 6)
+    assert demand.is_open.tolist() == [True, True, False, True, True, True]
+
+
+def test_prices_are_told_of_what_often_sells_and_relative_to_the_usual_one() -> None:
+    deeds = make_deeds(*[sold(product, day) for day in range(21) for product in ("jam", "milk")])
+    prices = np.where(deeds.at_ms // DAY_MS < 4 + 14, 2.0, 1.0)
+    prices[(deeds.products == "milk") & (deeds.at_ms // DAY_MS > 4 + 3)] = np.nan
+
+    price = replace(deeds, prices=prices).demand(2).price
+
+    assert price[0].tolist() == pytest.approx([0.0] * 14 + [-math.log(2)] * 7)
+    assert not price[1].any()
 
 
 def test_what_sold_too_seldom_is_left_out() -> None:
     deeds = make_deeds(sold("milk", 0), sold("milk", 1), sold("jam", 1))
 
-    assert deeds.demand(2)[0].shape == (1, 2)
+    assert deeds.demand(2).units.shape == (1, 2)
     with pytest.raises(Misconfigured, match=r"sold 3 times, got 2 products, sold up to 2 times"):
         deeds.demand(3)
 
@@ -66,7 +98,7 @@ def test_one_sale_in_another_age_does_not_make_demand_endless() -> None:
         ("ann", "milk", 0, Kind.PURCHASE, 1), sold("milk", 20_000), sold("milk", 20_001)
     )
 
-    demand, _ = deeds.demand(1)
+    demand = deeds.demand(1).units
 
     assert demand.shape[1] <= MAX_DAYS
     assert demand.tolist() == [[1, 1]]

@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -39,6 +40,15 @@ def test_kinds_and_quantities_are_read_where_they_are_known(tmp_path: Path) -> N
     assert deeds.quantities.tolist() == [1, 3]
 
 
+def test_prices_may_be_unknown_in_a_file_or_in_a_row(tmp_path: Path) -> None:
+    assert np.isnan(read_file(written(tmp_path)).prices).all()
+
+    priced = read_file(written(tmp_path, price=[None, 2.5]))
+
+    assert priced.prices[0] == 2.5
+    assert np.isnan(priced.prices[1])
+
+
 @pytest.mark.parametrize(
     ("columns", "told"),
     [
@@ -47,6 +57,8 @@ def test_kinds_and_quantities_are_read_where_they_are_known(tmp_path: Path) -> N
             {"kind": ["view", "wished"]},
             "expected a kind of view, click, add, purchase, got 'wished'",
         ),
+        ({"price": [1.0, -0.5]}, r"expected prices from 0, got -0\.5"),
+        ({"price": ["dear", "cheap"]}, "expected numbers in price"),
         ({"quantity": [1, 0]}, "expected quantities from 1, got 0"),
         ({"product_id": [1, None]}, "expected a product_id in each row, got 1 without"),
         ({"occurred_at_ms": ["now", "then"]}, "expected whole numbers in occurred_at_ms"),

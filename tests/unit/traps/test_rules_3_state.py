@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 from stream.app import create_app
 from stream.codec import HISTORY_HEADER, encode
 from stream.domain.applied import RECENT_IDS
-from stream.domain.demand import DAY_MS
+from stream.domain.calendar import DAY_MS
 from stream.domain.history import history_of
 from stream.domain.product_folding import apply_level, apply_movement
 from stream.domain.products import Product, on_hand

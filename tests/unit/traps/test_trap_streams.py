@@ -13,7 +13,7 @@ import pytest
 
 from stream.agents.listening import listen
 from stream.codec import encode
-from stream.domain.demand import DAY_MS
+from stream.domain.calendar import DAY_MS
 from stream.domain.product_folding import apply_movement
 from stream.domain.products import Product
 from stream.errors import InferenceUnavailable

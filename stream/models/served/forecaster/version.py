@@ -1,4 +1,4 @@
-"""A version of the forecaster: recent demand in, quantiles of cumulative demand out."""
+"""A version of the forecaster: recent demand and what is known of the days in, quantiles of cumulative demand out."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ import torch
 import triton_python_backend_utils as pb_utils
 from torch import Tensor
 
-from .network import N_WEEKDAYS, DemandQuantiles
+from .network import N_WEEKDAYS, OPEN, PRICE, DemandQuantiles
 
 UNKNOWN = -1.0
+#: A price of a hundredth of the usual one, or of a hundred times it, is a mistake.
+FARTHEST_PRICE = 4.6
 
 
 class Version:
@@ -27,14 +29,16 @@ class Version:
 
     @torch.inference_mode()
     def _answer(self, request: Any) -> Any:
-        demand, weekday = (
+        demand, weekday, days = (
             torch.from_numpy(pb_utils.get_input_tensor_by_name(request, name).as_numpy())
-            for name in ("demand", "weekday")
+            for name in ("demand", "weekday", "days")
         )
-        if refusal := _refusal(demand, weekday):
+        if refusal := _refusal(demand, weekday, days):
             error = pb_utils.TritonError(refusal, pb_utils.TritonError.INVALID_ARG)
             return pb_utils.InferenceResponse(error=error)
-        cumulative = self._network(demand.to(self._device), weekday.to(self._device)[:, 0])
+        cumulative = self._network(
+            demand.to(self._device), weekday.to(self._device)[:, 0], days.to(self._device)
+        )
         answer = pb_utils.Tensor("cumulative", cumulative.cpu().numpy())
         return pb_utils.InferenceResponse([answer])
 
@@ -55,7 +59,7 @@ def load(args: dict[str, str]) -> Version:
     return Version(network.eval(), device)
 
 
-def _refusal(demand: Tensor, weekday: Tensor) -> str:
+def _refusal(demand: Tensor, weekday: Tensor, days: Tensor) -> str:
     usable = torch.isfinite(demand) & ((demand >= 0) | (demand == UNKNOWN))
     if not bool(usable.all()):
         row, day = (int(axis) for axis in (~usable).nonzero()[0])
@@ -65,4 +69,21 @@ def _refusal(demand: Tensor, weekday: Tensor) -> str:
     if not bool(known.all()):
         row = int((~known).nonzero()[0][0])
         return f"weekday[{row}]: expected 0 (Monday) to 6, got {int(weekday[row, 0])}"
+    return _refusal_of_days(days)
+
+
+def _refusal_of_days(days: Tensor) -> str:
+    usable = (days[:, :, OPEN] == 0) | (days[:, :, OPEN] == 1)
+    if not bool(usable.all()):
+        row, day = (int(axis) for axis in (~usable).nonzero()[0])
+        got = float(days[row, day, OPEN])
+        return f"days[{row}, {day}, {OPEN}]: expected 1 where open, or 0 where closed, got {got}"
+    usable = days[:, :, PRICE].abs() <= FARTHEST_PRICE
+    if not bool(usable.all()):
+        row, day = (int(axis) for axis in (~usable).nonzero()[0])
+        got = float(days[row, day, PRICE])
+        return (
+            f"days[{row}, {day}, {PRICE}]: expected the logarithm of a price over the usual one, "
+            f"-{FARTHEST_PRICE} to {FARTHEST_PRICE}, got {got}"
+        )
     return ""

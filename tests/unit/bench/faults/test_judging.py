@@ -82,12 +82,14 @@ def test_a_product_counted_twice_is_found() -> None:
     told = with_alerts_said(story())
     records = told.outputs[stored_at(told, PRODUCTS_CHANGELOG.name)]
     product = stored_products.load(records[0].value or b"")
-    twice = msgspec.structs.replace(product, changes=((1, -1), *product.changes))
+    [position] = product.positions
+    more = msgspec.structs.replace(position, changes=((1, -1), *position.changes))
+    twice = msgspec.structs.replace(product, positions=(more,))
     records.append(replace(records[0], value=stored_products.dump(twice)))
 
     [line] = judged(told.read()).state_mismatches
 
-    assert ".changes: expected" in line
+    assert ".positions: expected" in line
 
 
 def test_a_revision_that_state_remembers_and_nobody_was_told_is_missing() -> None:
@@ -96,10 +98,10 @@ def test_a_revision_that_state_remembers_and_nobody_was_told_is_missing() -> Non
     records = told.outputs[at]
     state = AlertState(1, 2, False, "out_of_stock", "critical", 0)
     remembered = msgspec.structs.replace(
-        stored_products.load(records[0].value or b""), alert=state, level=None
+        stored_products.load(records[0].value or b""), alerts=(state,), positions=()
     )
     told.fold.products[at[1], remembered.product_id] = msgspec.structs.replace(
-        remembered, alert=None
+        remembered, alerts=()
     )
     told.books.fold = told.fold
     records.append(replace(records[0], value=stored_products.dump(remembered)))

@@ -1,0 +1,101 @@
+"""Moves the levels of a fitted network to where windows that it has not seen had them.
+
+What came has a place in its forecast: a normal score, along which quantiles are joined by straight
+lines, and go on past the last. Were forecasts calibrated, the share q of windows would be below the
+score of level q. The score that the share q *is* below is what level q moves to (a split conformal
+quantile; Romano, Patterson and Candès 2019, "Conformalized Quantile Regression", with the score in
+place of the units, so that large sellers and small ones are moved alike). All scores rise with their
+level, so quantiles cannot cross. What all products do together in few weeks is no law: scores go
+a part of the way only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import NormalDist
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from stream.model_specs import QUANTILES
+from stream.models.counts import spread
+from stream.models.quantile_fitting import Windows
+from stream.models.served.forecaster.network import OPEN, DemandQuantiles
+
+#: Share of the way that scores go; chosen on earlier windows of the demo's orders and Online Retail.
+SHARE = 0.5
+#: Steps ahead over which the scores of a level are averaged: single ones go up and down by chance.
+_N_SMOOTHED = 7
+#: Beyond these, a score says only that it is far out.
+_FAR = 3.0
+_SCORES = np.array([NormalDist().inv_cdf(level) for level in QUANTILES])
+
+Numbers = NDArray[np.float64]
+
+
+def calibrate(
+    network: DemandQuantiles, windows: Windows, starts: Sequence[int], *, share: float = SHARE
+) -> None:
+    """Move the levels of *network* by what came in the windows that begin at *starts*.
+
+    As many open steps ahead as no window has stay as they are.
+    """
+    found: list[list[Numbers]] = [[] for _ in range(network.horizon)]
+    for start in starts:
+        for n_open, scores in enumerate(_scores(network, windows, start)):
+            if len(scores):
+                found[n_open].append(np.quantile(scores, QUANTILES))
+    moved = np.array([np.mean(each, axis=0) if each else _SCORES for each in found])
+    reached = _SCORES + share * (_smoothed(moved) - _SCORES)
+    network.levels.copy_(torch.from_numpy(np.stack([_mix(each) for each in reached])))
+
+
+@torch.inference_mode()
+def _scores(network: DemandQuantiles, windows: Windows, start: int) -> list[Numbers]:
+    """Return, for each open step ahead, the scores of the products of which it is known what came."""
+    products = np.arange(windows.n_products)
+    read, after, _ = windows.cut(products, np.full(windows.n_products, start))
+    is_known = after >= 0
+    if network.cumulative:
+        after, is_known = after.clamp(min=0).cumsum(dim=1), is_known.cumprod(dim=1) > 0
+    forecast = network(*read).numpy().astype(np.float64)
+    came = spread(after.clamp(min=0)).numpy().astype(np.float64)
+    is_open = (read.days[:, -network.horizon :, OPEN] > 0).any(dim=0)
+    return [
+        _placed(forecast[known, step], came[known, step])
+        for step, known in enumerate(is_known.numpy().T)
+        if is_open[step]
+    ]
+
+
+def _placed(forecast: Numbers, came: Numbers) -> Numbers:
+    """Return the normal scores of *came*, ``float64[row]``, among ``float64[row, quantile]``."""
+    rows = np.arange(len(came))
+    left = np.clip((forecast <= came[:, None]).sum(axis=1) - 1, 0, len(_SCORES) - 2)
+    low, high = forecast[rows, left], forecast[rows, left + 1]
+    between = (came - low) / np.maximum(high - low, 1e-6)
+    scores: Numbers = _SCORES[left] + between * (_SCORES[left + 1] - _SCORES[left])
+    return scores.clip(-_FAR, _FAR)
+
+
+def _smoothed(scores: Numbers) -> Numbers:
+    """Return means over steps, of as many on either side as there are."""
+    n_steps, reach = len(scores), _N_SMOOTHED // 2
+    return np.array(
+        [
+            scores[step - near : step + near + 1].mean(axis=0)
+            for step, near in ((at, min(reach, at, n_steps - 1 - at)) for at in range(n_steps))
+        ]
+    )
+
+
+def _mix(scores: Numbers) -> NDArray[np.float32]:
+    """Return what the quantile at each of *scores* has of those at the levels, ``[from, to]``."""
+    left = np.clip(np.searchsorted(_SCORES, scores, side="right") - 1, 0, len(_SCORES) - 2)
+    between = (scores - _SCORES[left]) / (_SCORES[left + 1] - _SCORES[left])
+    mix = np.zeros((len(_SCORES), len(scores)), dtype=np.float32)
+    to = np.arange(len(scores))
+    mix[left, to] = 1 - between
+    mix[left + 1, to] = between
+    return mix

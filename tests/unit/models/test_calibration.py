@@ -1,0 +1,76 @@
+"""Levels move to where windows that were not fitted to had them, and never cross."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from stream.model_specs import QUANTILES
+from stream.models.calibration import calibrate
+from stream.models.counts import held
+from stream.models.demand_history import DemandHistory
+from stream.models.quantile_fitting import Windows
+from stream.models.served.forecaster.network import DemandQuantiles
+
+SETTINGS = {"history": 8, "horizon": 4, "n_quantiles": len(QUANTILES), "width": 8, "season": 7}
+N_DAYS = 60
+
+
+class TooNarrow(DemandQuantiles):
+    """A network that says what a Poisson demand of 100 units a day has, with half of its spread."""
+
+    def forward(
+        self, demand: torch.Tensor, phase: torch.Tensor, days: torch.Tensor
+    ) -> torch.Tensor:
+        n_days = torch.arange(1, self.horizon + 1)[None, :, None]
+        scores = torch.special.ndtri(torch.tensor(QUANTILES))
+        answer = 100 * n_days + scores * (100 * n_days).sqrt() / 2
+        wide = answer.repeat(len(demand), 1, 1)
+        return self._rising(self._calibrated(wide, torch.ones(len(demand), self.horizon)))
+
+
+@pytest.fixture
+def windows() -> Windows:
+    units = np.random.default_rng(2).poisson(100.0, (400, N_DAYS)).astype(np.float32)
+    return Windows(DemandHistory.of(units, 0), DemandQuantiles(**SETTINGS))
+
+
+def shares_of(network: DemandQuantiles, windows: Windows, start: int) -> NDArray[np.float64]:
+    read, after, _ = windows.cut(np.arange(400), np.full(400, start))
+    with torch.inference_mode():
+        forecast = network(*read).numpy()
+    shares: NDArray[np.float64] = held(forecast, after.cumsum(dim=1).numpy()).mean(axis=0)
+    return shares
+
+
+def test_a_forecast_that_is_too_narrow_is_widened_to_what_came(windows: Windows) -> None:
+    network = TooNarrow(**SETTINGS).eval()
+    before = shares_of(network, windows, 50)[:, -1]
+    torch.manual_seed(1)
+
+    calibrate(network, windows, range(10, 40, 5), share=1.0)
+
+    after = shares_of(network, windows, 50)[:, -1]
+    assert bool((before < 0.8).all())
+    assert after.tolist() == pytest.approx([0.9] * 4, abs=0.04)
+
+
+def test_calibrated_quantiles_never_fall_along_either_axis(windows: Windows) -> None:
+    network = TooNarrow(**SETTINGS).eval()
+    calibrate(network, windows, range(10, 40, 5), share=1.0)
+
+    with torch.inference_mode():
+        forecast = network(*windows.latest())
+
+    assert bool((forecast.diff(dim=1) >= 0).all())
+    assert bool((forecast.diff(dim=2) >= 0).all())
+
+
+def test_without_windows_nothing_is_moved(windows: Windows) -> None:
+    network = TooNarrow(**SETTINGS).eval()
+
+    calibrate(network, windows, [N_DAYS])
+
+    assert torch.allclose(network.levels, torch.eye(len(QUANTILES)).expand_as(network.levels))
