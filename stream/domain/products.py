@@ -13,10 +13,10 @@ from stream.domain.applied import Applied
 from stream.domain.calendar import UTC_DAYS, Calendar
 from stream.domain.changes import after, total
 from stream.domain.copurchase import Counts
-from stream.domain.demand import PAST_DAYS, DayUnits, Window
+from stream.domain.demand import DayUnits, Window
 from stream.domain.outputs import AlertKind, ProductState, Severity, Situation
 from stream.domain.positions import Due, Expected, Position, Receipt
-from stream.model_specs import HISTORY_DAYS
+from stream.model_specs import HISTORY_DAYS, PAST_DAYS
 
 #: Of products bought with this one, how many every worker is told.
 SHARED_BOUGHT_WITH = 10

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from stream.model_specs import HISTORY_DAYS, HORIZON_DAYS, QUANTILES
+from stream.model_specs import HISTORY_DAYS, HORIZON_DAYS, PAST_DAYS, QUANTILES
 from stream.models.calibration import calibrate
 from stream.models.checkpoint import Checkpoint
 from stream.models.counts import held
@@ -20,6 +20,7 @@ from stream.models.served.forecaster.network import N_WEEKDAYS, DemandQuantiles
 
 SETTINGS: Mapping[str, int] = {
     "history": HISTORY_DAYS,
+    "past": PAST_DAYS,
     "horizon": HORIZON_DAYS,
     "n_quantiles": len(QUANTILES),
     "width": 128,
@@ -113,7 +114,7 @@ def _validate(
     so_far, counted = known.cumsum(dim=1), is_known.cumprod(dim=1)
     with torch.inference_mode():
         ours = network(*read)
-    empirical = torch.from_numpy(empirical_quantiles(read.demand.numpy()))
+    empirical = torch.from_numpy(empirical_quantiles(read.demand.numpy()[:, -HISTORY_DAYS:]))
     units = (by_horizon(so_far) * counted).sum().clamp(min=1e-9)
     week = held(ours.numpy()[:, _LEAD_DAYS - 1], so_far.numpy()[:, _LEAD_DAYS - 1])
     return {

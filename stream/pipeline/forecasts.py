@@ -11,7 +11,7 @@ import structlog
 from numpy.typing import NDArray
 
 from stream.domain.calendar import UTC_DAYS, Calendar, weekday_of
-from stream.domain.demand import empirical_quantiles, with_own_past
+from stream.domain.demand import empirical_quantiles
 from stream.domain.products import Product, past_demand
 from stream.domain.stock import Forecast
 from stream.errors import InferenceUnavailable
@@ -49,16 +49,15 @@ class Row(NamedTuple):
     """What a forecast is made from: what was wanted of a product, and what is known of the days.
 
     Attributes:
-        past: ``float32[PAST_DAYS]``.
+        demand: ``float32[PAST_DAYS]``.
     """
 
-    past: Window
+    demand: Window
     days: Days
 
-    @property
-    def window(self) -> Window:
-        """What the forecaster reads of the past."""
-        return self.past[-HISTORY_DAYS:]
+    def by_itself(self) -> Forecasted:
+        """Return the answer without a model."""
+        return from_own_past(self.demand[-HISTORY_DAYS:], self.opening)
 
     @property
     def opening(self) -> NDArray[np.bool_]:
@@ -102,12 +101,12 @@ class Forecaster:
                 return await self._ask(rows, weekday_of(today + 1))
             except InferenceUnavailable:
                 pass
-        return [from_own_past(row.window, row.opening) for row in rows]
+        return [row.by_itself() for row in rows]
 
     async def _ask(self, rows: Sequence[Row], weekday: int) -> list[Forecasted]:
         def encode(some: Sequence[Row]) -> Tensors:
             return {
-                "demand": np.stack([row.window for row in some]),
+                "demand": np.stack([row.demand for row in some]),
                 "weekday": np.full((len(some), 1), weekday, np.int64),
                 "days": np.stack([row.days for row in some]),
             }
@@ -125,8 +124,6 @@ class Forecaster:
                 not_finite=len(answered) - len(usable),
             )
         return [
-            Forecasted(source, with_own_past(usable[i], row.past, row.opening))
-            if i in usable
-            else from_own_past(row.window, row.opening)
+            Forecasted(source, usable[i]) if i in usable else row.by_itself()
             for i, row in enumerate(rows)
         ]
