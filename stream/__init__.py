@@ -21,8 +21,9 @@ Follow one event by opening the files in this order.
 
 1. ``domain/movements.py`` turns an order's lines into movements, re-keyed by product
 2. ``domain/product_folding.py`` folds levels and movements into a product (``domain/products.py``):
-   its position at each location (``domain/position_folding.py``, ``domain/positions.py``) and its demand
-   by the store's own day (``domain/demand.py``, ``domain/calendar.py``)
+   its position at each location (``domain/position_folding.py``, ``domain/positions.py``), its demand by
+   the store's own day (``domain/demand.py``, ``domain/calendar.py``), and its prices, paid
+   (``domain/prices.py``) and planned (``domain/price_plans.py``)
 3. ``pipeline/stock.py`` asks the forecaster (``pipeline/forecasts.py``) for each product touched, or
    due by the clock (``pipeline/upkeep.py``, ``pipeline/held_back.py``)
 4. ``domain/assessment.py`` works out a planner's figures (``domain/outlook.py``: how long it lasts),

@@ -12,10 +12,18 @@ from numpy.typing import NDArray
 
 from stream.domain.calendar import UTC_DAYS, Calendar, weekday_of
 from stream.domain.demand import empirical_quantiles
+from stream.domain.prices import prices_around
 from stream.domain.products import Product, past_demand
 from stream.domain.stock import Forecast
 from stream.errors import InferenceUnavailable
-from stream.model_specs import FORECASTER, HISTORY_DAYS, HORIZON_DAYS, N_DAY_CHANNELS, OPEN
+from stream.model_specs import (
+    FORECASTER,
+    HISTORY_DAYS,
+    HORIZON_DAYS,
+    N_DAY_CHANNELS,
+    OPEN,
+    PRICE,
+)
 from stream.pipeline.scoring import infer_rows
 from stream.ports import Inference, Tensors
 
@@ -70,11 +78,27 @@ def days_around(today: int, calendar: Calendar) -> Days:
 
     Returns:
         ``float32[HISTORY_DAYS + HORIZON_DAYS, N_DAY_CHANNELS]``, as the forecaster's ``days``; the
-        day after *today* is at ``HISTORY_DAYS``. Prices are the usual ones.
+        day after *today* is at ``HISTORY_DAYS``. Prices are unknown: see ``with_prices``.
     """
     days = np.zeros((HISTORY_DAYS + HORIZON_DAYS, N_DAY_CHANNELS), np.float32)
     days[:, OPEN] = calendar.opening(today - HISTORY_DAYS + 1, len(days))
     return days
+
+
+def with_prices(
+    days: Days, products: Sequence[Product], pasts: Sequence[Window], today: int
+) -> Days:
+    """Return *days* for each of *products*, which wanted *pasts*, with what is known of its prices.
+
+    Returns:
+        ``float32[product, HISTORY_DAYS + HORIZON_DAYS, N_DAY_CHANNELS]``.
+    """
+    priced = np.repeat(days[None], len(products), axis=0)
+    if any(each.plans for each in products):
+        paid, plans = [each.paid for each in products], [each.plans for each in products]
+        sold = np.stack([past[-HISTORY_DAYS:] for past in pasts])
+        priced[:, :, PRICE] = prices_around(paid, plans, sold, today)
+    return priced
 
 
 class Forecaster:
@@ -94,8 +118,9 @@ class Forecaster:
         A product that the model refuses, or answers with what is no number, gets the quantiles of
         its own past: its events were folded and a planner must hear of it all the same.
         """
-        days = days_around(today, self._calendar)
-        rows = [Row(past_demand(each, today, self._calendar), days) for each in products]
+        pasts = [past_demand(each, today, self._calendar) for each in products]
+        days = with_prices(days_around(today, self._calendar), products, pasts, today)
+        rows = [Row(*each) for each in zip(pasts, days, strict=True)]
         if self.version:
             try:
                 return await self._ask(rows, weekday_of(today + 1))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from stream.domain.prices import relative_prices
 from stream.domain.trail import Kind
 from stream.errors import Misconfigured
 from stream.models.acts import History
@@ -16,7 +17,6 @@ from stream.models.demand_history import (
     DemandHistory,
     mean_by_day,
     open_steps,
-    relative_prices,
 )
 
 DAY_MS = 24 * 3600 * 1000

@@ -350,6 +350,29 @@ def test_what_lasts_far_longer_than_is_planned_is_overstock_until_it_is_sold(sho
     assert over.explanation.endswith("no longer too many.")
 
 
+def test_a_promotion_that_is_planned_is_in_the_forecast_until_it_is_withdrawn(shop: Shop) -> None:
+    """Products with the same past are forecast the same but for their prices."""
+    shop.has_sold({"usual": 4, "promoted": 4, "withdrawn": 4}, price=2.5)
+    shop.plans_price("promoted", 1.25, n_days=14)
+    shop.plans_price("withdrawn", 1.25, n_days=14)
+    shop.plans_price("withdrawn", None, n_days=14)
+    planned = shop.knows("promoted").plans
+
+    usual, promoted, withdrawn = (
+        daily_demand_of(shop, product_id) for product_id in ("usual", "promoted", "withdrawn")
+    )
+
+    assert [(each.first_day - shop.today, each.price) for each in planned] == [(1, 1.25)]
+    assert promoted != usual
+    assert withdrawn == usual
+
+
+def daily_demand_of(shop: Shop, product_id: str) -> float:
+    """Count so few units that planners hear of it, and return what they read is wanted a day."""
+    shop.counts(product_id, 10)
+    return shop.hears(product_id, "stockout_risk", "opened").figures.daily_demand
+
+
 # --- What recommendations make of it -----------------------------------------------------------
 
 

@@ -231,14 +231,17 @@ def test_closed_days_ahead_add_nothing_also_to_a_calibrated_forecast() -> None:
 
 
 @torch.inference_mode()
-def test_a_price_ahead_changes_the_days_that_have_it() -> None:
-    network, days = make_forecaster(), make_days(2)
+def test_a_price_ahead_changes_the_days_that_have_it_as_much_as_was_learnt() -> None:
+    """Drawn to the past is what would be without it: that had no such price."""
+    network, days, phase = make_forecaster(), make_days(2), torch.zeros(2).long()
     days[1, HISTORY_DAYS + 10 :, PRICE] = -0.5
     torch.nn.init.constant_(network.elasticity.bias, -2.0)
 
-    usual, cheap = network(torch.ones(2, PAST_DAYS), torch.zeros(2).long(), days)
+    usual, cheap = network(torch.ones(2, PAST_DAYS), phase, days)
 
+    learnt_usual, learnt_cheap = network.learnt(torch.ones(2, PAST_DAYS), phase, days)
     assert bool((cheap[-1] - cheap[9] > usual[-1] - usual[9]).all())
+    assert torch.allclose(cheap - usual, learnt_cheap - learnt_usual, rtol=1e-4, atol=1e-4)
 
 
 @torch.inference_mode()

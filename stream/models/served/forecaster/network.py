@@ -84,11 +84,15 @@ class DemandQuantiles(nn.Module):
             days: ``float32[batch, history + horizon, 2]``, channels ``OPEN`` and ``PRICE`` of the
                 steps read and those ahead; what sold on a closed one is unknown, ahead it is 0.
         """
-        open_ahead = days[:, self.history :, OPEN]
+        is_open = days[:, :, OPEN]
         answer = self.learnt(demand, phase, days)
         if self.cumulative:
-            answer = self._drawn(answer, demand, days[:, :, OPEN])
-        return self._rising(self._calibrated(answer, open_ahead).clamp(min=0))
+            usual = (
+                answer if self._is_usual(days) else self.learnt(demand, phase, self._usual(days))
+            )
+            answer = (answer + self._towards_past(usual, demand, is_open)).clamp(min=0)
+            answer = self._rising(answer)
+        return self._rising(self._calibrated(answer, is_open[:, self.history :]).clamp(min=0))
 
     def learnt(self, demand: Tensor, phase: Tensor, days: Tensor) -> Tensor:
         """Return what all products have taught, neither drawn nor calibrated: what is fitted."""
@@ -118,8 +122,17 @@ class DemandQuantiles(nn.Module):
             parts = parts.cumsum(dim=1)
         return parts.cumsum(dim=2) * scale[:, None, None]
 
-    def _drawn(self, answer: Tensor, past: Tensor, is_open: Tensor) -> Tensor:
-        """Return sums drawn towards those of independent steps with the mean and deviation of *past*.
+    def _is_usual(self, days: Tensor) -> bool:
+        return not bool(days[:, self.history :, PRICE].any())
+
+    def _usual(self, days: Tensor) -> Tensor:
+        """Return *days* as if nothing were planned: the own past does not know of it."""
+        usual = days.clone()
+        usual[:, self.history :, PRICE] = 0
+        return usual
+
+    def _towards_past(self, usual: Tensor, past: Tensor, is_open: Tensor) -> Tensor:
+        """Return what takes *usual* towards sums of independent steps with the moments of *past*.
 
         By less where less is known than is read step by step.
         """
@@ -134,7 +147,8 @@ class DemandQuantiles(nn.Module):
         spread = variance.sqrt()[:, None, None] * n_open.sqrt() * scores
         own = (mean[:, None, None] * n_open + spread).clamp(min=0).cummax(dim=1).values
         weight = OWN_PAST * (n_known / self.history).clamp(max=1)
-        return answer.lerp(own, weight[:, None, None])
+        way: Tensor = weight[:, None, None] * (own - usual)
+        return way
 
     def _calibrated(self, answer: Tensor, open_ahead: Tensor) -> Tensor:
         """Counted in open steps, so that a closed one stays at what is before it."""
