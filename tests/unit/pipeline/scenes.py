@@ -7,10 +7,10 @@ import asyncio
 import msgspec
 
 from stream.codec import HISTORY_HEADER, encode
-from stream.domain.assessment import StockPolicy
 from stream.domain.calendar import DAY_MS
 from stream.domain.events import StockLevelEvent, StockMovement
 from stream.domain.outputs import ProductState, Recommendation, StockAlert
+from stream.domain.policy import StockPolicy
 from stream.domain.products import Product
 from stream.domain.ranking import RankingPolicy
 from stream.domain.sessions import Session
