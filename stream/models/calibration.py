@@ -5,8 +5,7 @@ lines, and go on past the last. Were forecasts calibrated, the share q of window
 score of level q. The score that the share q *is* below is what level q moves to (a split conformal
 quantile; Romano, Patterson and Candès 2019, "Conformalized Quantile Regression", with the score in
 place of the units, so that large sellers and small ones are moved alike). All scores rise with their
-level, so quantiles cannot cross. What all products do together in few weeks is no law: scores go
-a part of the way only.
+level, so quantiles cannot cross.
 """
 
 from __future__ import annotations
@@ -23,8 +22,6 @@ from stream.models.counts import spread
 from stream.models.quantile_fitting import Windows
 from stream.models.served.forecaster.network import OPEN, DemandQuantiles
 
-#: Share of the way that scores go; chosen on earlier windows of the demo's orders and Online Retail.
-SHARE = 0.5
 #: Steps ahead over which the scores of a level are averaged: single ones go up and down by chance.
 _N_SMOOTHED = 7
 #: Beyond these, a score says only that it is far out.
@@ -34,9 +31,7 @@ _SCORES = np.array([NormalDist().inv_cdf(level) for level in QUANTILES])
 Numbers = NDArray[np.float64]
 
 
-def calibrate(
-    network: DemandQuantiles, windows: Windows, starts: Sequence[int], *, share: float = SHARE
-) -> None:
+def calibrate(network: DemandQuantiles, windows: Windows, starts: Sequence[int]) -> None:
     """Move the levels of *network* by what came in the windows that begin at *starts*.
 
     As many open steps ahead as no window has stay as they are.
@@ -47,8 +42,7 @@ def calibrate(
             if len(scores):
                 found[n_open].append(np.quantile(scores, QUANTILES))
     moved = np.array([np.mean(each, axis=0) if each else _SCORES for each in found])
-    reached = _SCORES + share * (_smoothed(moved) - _SCORES)
-    network.levels.copy_(torch.from_numpy(np.stack([_mix(each) for each in reached])))
+    network.levels.copy_(torch.from_numpy(np.stack([_mix(each) for each in _smoothed(moved)])))
 
 
 @torch.inference_mode()

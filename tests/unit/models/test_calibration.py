@@ -50,7 +50,7 @@ def test_a_forecast_that_is_too_narrow_is_widened_to_what_came(windows: Windows)
     before = shares_of(network, windows, 50)[:, -1]
     torch.manual_seed(1)
 
-    calibrate(network, windows, range(10, 40, 5), share=1.0)
+    calibrate(network, windows, range(10, 40, 5))
 
     after = shares_of(network, windows, 50)[:, -1]
     assert bool((before < 0.8).all())
@@ -59,7 +59,7 @@ def test_a_forecast_that_is_too_narrow_is_widened_to_what_came(windows: Windows)
 
 def test_calibrated_quantiles_never_fall_along_either_axis(windows: Windows) -> None:
     network = TooNarrow(**SETTINGS).eval()
-    calibrate(network, windows, range(10, 40, 5), share=1.0)
+    calibrate(network, windows, range(10, 40, 5))
 
     with torch.inference_mode():
         forecast = network(*windows.latest())
