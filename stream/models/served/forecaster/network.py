@@ -24,7 +24,7 @@ _DROPOUT = 0.1
 #: What a product's own past weighs in its forecast where as much of it is known as is read step by
 #: step. Chosen by the units lost in a simulated warehouse, on days before those that are reported:
 #: ``benchmarks/stock.md``.
-OWN_PAST = 0.8
+OWN_PAST = 0.7
 
 
 class DemandQuantiles(nn.Module):
