@@ -55,7 +55,7 @@ def make_series(units: NDArray[Any], **steps: int) -> Series:
         "season": 4,
         "horizon": 4,
         "history": 8,
-        "n_past": 8,
+        "n_past": steps.get("history", 8),
         **steps,
     }
     ids = tuple(map(str, range(len(units))))
