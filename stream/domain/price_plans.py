@@ -1,7 +1,7 @@
 """What prices are planned for: promotions, and changes ahead, by the store's own day.
 
 Plans are laid over each other in the order in which they were told, not heard of: each day has the price
-that was last told for it. So neither repeats nor the order of arrival leave a trace.
+that was last told for it. So neither repeats nor the order of arrival leave a trace, up to ``MAX_PLANS``.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ from msgspec.structs import replace
 from stream.domain.applied import Source
 from stream.domain.calendar import Calendar
 from stream.domain.events import PricePlanned
-from stream.model_specs import HISTORY_DAYS
+from stream.model_specs import HISTORY_DAYS, HORIZON_DAYS
 
-#: Runs of days that a product remembers the planned price of: a year of weekly promotions, and those
-#: that the forecaster reads back on. Beyond it those farthest ahead are forgotten.
-MAX_PLANS = 64
+#: Runs of days that a product remembers the planned price of; beyond it those farthest ahead are
+#: forgotten. More than the days that a forecast reads: a price list that is told anew each night
+#: leaves a run a day behind, and must not push out what is ahead.
+MAX_PLANS = HISTORY_DAYS + HORIZON_DAYS + 16
 
 
 class PlannedPrice(Struct, frozen=True, array_like=True, gc=False):

@@ -16,7 +16,7 @@ from stream.models.counts import held
 from stream.models.demand_history import DemandHistory
 from stream.models.progress import Pace, Progress, silent
 from stream.models.quantile_fitting import Windows, by_horizon, fit_quantiles, pinball
-from stream.models.served.forecaster.network import N_WEEKDAYS, DemandQuantiles
+from stream.models.served.forecaster.network import N_WEEKDAYS, PRICE, DemandQuantiles
 
 SETTINGS: Mapping[str, int] = {
     "history": HISTORY_DAYS,
@@ -43,8 +43,8 @@ class TrainedForecaster:
 
     Attributes:
         metrics: Mean pinball loss over the mean demand, beside the product's own empirical
-            quantiles; less is better. And how often the P90 of a week held. The levels were
-            calibrated by these days, among others.
+            quantiles; less is better. And how often the P90 of a week held. No price is told. The
+            levels were calibrated by these days, among others.
     """
 
     network: DemandQuantiles
@@ -110,6 +110,7 @@ def _validate(
     products = draw.permutation(windows.n_products)[:_N_VALIDATED]
     starts = np.full(len(products), windows.n_steps - HORIZON_DAYS)
     read, after, _ = windows.cut(products, starts)
+    read.days[:, :, PRICE] = 0
     known = after.clamp(min=0) * (is_known := (after >= 0).to(after.dtype))
     so_far, counted = known.cumsum(dim=1), is_known.cumprod(dim=1)
     with torch.inference_mode():

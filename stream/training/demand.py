@@ -49,7 +49,8 @@ def demand_of(deeds: Deeds, min_count: int, calendar: Calendar = UTC_DAYS) -> De
     paid = mean_by_day(deeds.prices[is_sale], *at, shape=shape)
     cancelled = _cancelled(deeds, days - span.start, names[wanted], n_days=len(span))
     units = _known_from_first_sale(ordered[wanted], less_cancelled(ordered[wanted], cancelled))
-    units = without_sold_out(units, _sold_out(deeds.droughts, names[wanted], span, calendar))
+    is_sold_out = _sold_out(deeds.droughts, names[wanted], span, calendar)
+    units = without_sold_out(units, _believed(is_sold_out, units))
     return DemandHistory.of(
         units,
         weekday_of(span.start),
@@ -112,6 +113,19 @@ def _sold_out(droughts: Droughts, names: Names, span: range, calendar: Calendar)
     np.add.at(steps, (products[is_named], end.clip(0, len(span))), -1)
     is_sold_out: _Days = steps.cumsum(axis=1)[:, :-1] > 0
     return is_sold_out
+
+
+def _believed(is_sold_out: _Days, units: _Units) -> _Days:
+    """Return *is_sold_out* without what sales contradict: nobody kept count of that shelf.
+
+    That is a day which sold though all day nothing could be, and all days of a product that has sold
+    on no other ones.
+    """
+    is_dry = np.zeros_like(is_sold_out)
+    is_dry[:, 1:] = is_sold_out[:, 1:] & is_sold_out[:, :-1]  # on its first day there was something
+    has_sold = ((units > 0) & ~is_sold_out).any(axis=1)
+    believed: _Days = is_sold_out & ~(is_dry & (units > 0)) & has_sold[:, None]
+    return believed
 
 
 def _places(products: Names, names: Names) -> tuple[Numbers, _Days]:

@@ -111,6 +111,15 @@ def test_no_more_plans_are_remembered_than_can_be_the_nearest_ones() -> None:
     assert plans[0].first_day == TODAY
 
 
+def test_a_list_of_prices_told_anew_each_night_pushes_out_nothing_that_a_forecast_reads() -> None:
+    """Each night leaves a run of one day behind."""
+    nights = range(-2 * HISTORY_DAYS, 1)
+    plans = laid(*(plan(night, night + 28, 0.99, told=night * DAY_MS) for night in nights))
+
+    assert spans(plans)[0] == (1 - HISTORY_DAYS, 2 - HISTORY_DAYS, 0.99)
+    assert spans(plans)[-1] == (0, 28, 0.99)
+
+
 # --- Any order, repeat and delay ---------------------------------------------------------------
 
 

@@ -202,12 +202,12 @@ def test_what_was_unknown_says_nothing() -> None:
 
 
 @torch.inference_mode()
-def test_what_is_told_to_have_sold_on_a_closed_day_says_nothing() -> None:
+def test_what_is_told_to_have_sold_on_a_closed_day_says_nothing_of_the_days_read() -> None:
     days, demand = make_days(2), torch.full((2, PAST_DAYS), 3.0)
     days[:, -50, OPEN] = 0
     demand[0, HORIZON_DAYS - 50], demand[1, HORIZON_DAYS - 50] = 0.0, -1.0
 
-    one, other = make_forecaster()(demand, torch.zeros(2, dtype=torch.int64), days)
+    one, other = make_forecaster().learnt(demand, torch.zeros(2, dtype=torch.int64), days)
 
     assert torch.allclose(one, other, rtol=1e-5)
 

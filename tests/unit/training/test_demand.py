@@ -147,6 +147,17 @@ def test_a_day_sold_out_says_nothing_of_the_demand() -> None:
     assert demand_of(deeds, 1).units.tolist() == [[1, 0, 0, 0, 0, 1], [4, -1, -1, -1, 0, 4]]
 
 
+def test_a_shelf_that_is_empty_and_sells_all_the_same_is_not_believed() -> None:
+    """It was counted once, and nobody told what arrived; the other was never filled."""
+    stale = [sold("milk", day, 1 + day % 2) for day in range(6)]
+    unfilled = [sold("jam", day, 2) for day in (0, 3, 5)]
+    droughts = (("milk", at(2, 8), NEVER_MS), ("jam", at(-9), NEVER_MS))
+
+    past = demand_of(make_deeds(*stale, *unfilled, droughts=droughts), 1)
+
+    assert past.units.tolist() == [[2, 0, 0, 2, 0, 2], [1, 2, -1, 2, 1, 2]]
+
+
 def test_a_drought_of_some_hours_is_of_its_day_and_one_that_lasts_of_all_others() -> None:
     daily = [sold("milk", day, 1 if day == 1 else 3) for day in range(4)]
     hours, lasting = ("milk", at(1, 8), at(1, 9)), ("milk", at(3, 8), NEVER_MS)

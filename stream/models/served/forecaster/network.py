@@ -90,7 +90,8 @@ class DemandQuantiles(nn.Module):
             usual = (
                 answer if self._is_usual(days) else self.learnt(demand, phase, self._usual(days))
             )
-            answer = (answer + self._towards_past(usual, demand, is_open)).clamp(min=0)
+            open_ahead = is_open[:, self.history :]
+            answer = (answer + self._towards_past(usual, demand, open_ahead)).clamp(min=0)
             answer = self._rising(answer)
         return self._rising(self._calibrated(answer, is_open[:, self.history :]).clamp(min=0))
 
@@ -131,17 +132,16 @@ class DemandQuantiles(nn.Module):
         usual[:, self.history :, PRICE] = 0
         return usual
 
-    def _towards_past(self, usual: Tensor, past: Tensor, is_open: Tensor) -> Tensor:
+    def _towards_past(self, usual: Tensor, past: Tensor, open_ahead: Tensor) -> Tensor:
         """Return what takes *usual* towards sums of independent steps with the moments of *past*.
 
         By less where less is known than is read step by step.
         """
         known = (past >= 0).to(past.dtype)
-        known[:, -self.history :] *= is_open[:, : self.history]
         n_known = known.sum(dim=1)
         mean = (past * known).sum(dim=1) / n_known.clamp(min=1)
         variance = (known * (past - mean[:, None]) ** 2).sum(dim=1) / n_known.clamp(min=1)
-        n_open = is_open[:, self.history :].cumsum(dim=1)[:, :, None]
+        n_open = open_ahead.cumsum(dim=1)[:, :, None]
         levels = torch.arange(1, self.n_quantiles + 1, device=past.device, dtype=past.dtype)
         scores = torch.special.ndtri(levels / (self.n_quantiles + 1))
         spread = variance.sqrt()[:, None, None] * n_open.sqrt() * scores
