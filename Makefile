@@ -8,6 +8,9 @@ BIN := .venv/bin
 STAMP := .venv/.made-from-pyproject
 PYTHON ?=
 ARGS ?=
+# Modules that start no process run two at a time; what measures times or kills processes, by itself.
+ALONE := tests/integration tests/e2e tests/faults
+TOGETHER := tests/unit tests/contract
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check format bench test-kafka clean
@@ -24,8 +27,13 @@ $(STAMP): pyproject.toml constraints.txt
 demo: setup ## Run all of it on real orders until Ctrl-C; options in ARGS
 	@$(BIN)/storestream demo $(ARGS)
 
-test: setup ## Run the tests that need nothing but this machine
+test: setup ## Run the tests that need nothing but this machine, or those that ARGS name
+ifeq ($(strip $(ARGS)),)
+	@$(BIN)/python -m pytest $(TOGETHER) -n 2 --dist loadfile
+	@$(BIN)/python -m pytest $(ALONE)
+else
 	@$(BIN)/python -m pytest $(ARGS)
+endif
 
 check: setup ## Lint, types, layers, schemas
 	@$(BIN)/ruff check .

@@ -21,13 +21,15 @@ Follow one event by opening the files in this order.
 
 1. ``domain/movements.py`` turns an order's lines into movements, re-keyed by product
 2. ``domain/product_folding.py`` folds levels and movements into a product (``domain/products.py``):
-   its position at each location (``domain/position_folding.py``, ``domain/positions.py``) and its demand
-   by the store's own day (``domain/demand.py``, ``domain/calendar.py``)
+   its position at each location (``domain/position_folding.py``, ``domain/positions.py``), its demand by
+   the store's own day (``domain/demand.py``, ``domain/calendar.py``), and its prices, paid
+   (``domain/prices.py``) and planned (``domain/price_plans.py``)
 3. ``pipeline/stock.py`` asks the forecaster (``pipeline/forecasts.py``) for each product touched, or
    due by the clock (``pipeline/upkeep.py``, ``pipeline/held_back.py``)
-4. ``domain/assessment.py`` works out a planner's figures (``domain/outlook.py``: how long it lasts),
-   ``domain/findings.py`` says what is the matter, ``domain/stock.py`` whether an alert opens, changes
-   or resolves, ``domain/explaining.py`` why
+4. ``domain/assessment.py`` works out a planner's figures from what is there and will be wanted
+   (``domain/prospects.py``; ``domain/outlook.py``: how long it lasts), ``domain/findings.py`` says what
+   is the matter, ``domain/stock.py`` whether an alert opens, changes or resolves as
+   ``domain/policy.py`` has it, ``domain/explaining.py`` why
 5. state says that the alert is in doubt, ``kafka/producer.py`` publishes it, state says that it is
    told (``pipeline/alerts.py``); only then is the batch complete
 

@@ -37,8 +37,9 @@ MAX_ITEMS = 50
 N_CANDIDATES = 64
 #: Index of "no product" in the recommender's input.
 PADDING_ID = 0
-#: Days of demand that the forecaster reads.
-HISTORY_DAYS = 84
+#: Days of demand that a product remembers and the forecaster reads, a year in whole weeks; and the
+#: last of them, which it reads one by one.
+PAST_DAYS, HISTORY_DAYS = 364, 84
 #: Days ahead that the forecaster answers for.
 HORIZON_DAYS = 28
 #: What is known of a day: channels of the forecaster's ``days``.
@@ -73,7 +74,7 @@ VOCABULARY = ModelSpec(
 )
 
 #: ``demand``: units a day, oldest first, today last; -1 where unknown: before the product was, closed
-#: or sold out. ``weekday``: weekday of the first day ahead, Monday 0. ``days``: those of ``demand``
+#: or sold out. ``weekday``: weekday of the first day ahead, Monday 0. ``days``: the last of ``demand``
 #: and those ahead; whether the shop is open (``OPEN``), and the price (``PRICE``) as the logarithm of
 #: itself over the usual one, 0 where unknown: a promotion is below 0. ``cumulative``: quantiles of the
 #: units wanted over the next 1, 2, … days; never falling along either axis, and no closed day adds to
@@ -81,7 +82,7 @@ VOCABULARY = ModelSpec(
 FORECASTER = ModelSpec(
     name="forecaster",
     inputs=(
-        TensorSpec("demand", "FP32", (HISTORY_DAYS,)),
+        TensorSpec("demand", "FP32", (PAST_DAYS,)),
         TensorSpec("weekday", "INT64", (1,)),
         TensorSpec("days", "FP32", (HISTORY_DAYS + HORIZON_DAYS, N_DAY_CHANNELS)),
     ),

@@ -10,10 +10,8 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Callable, Mapping
-from datetime import date
 from pathlib import Path
 from typing import Any, Literal, Self
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
@@ -28,13 +26,13 @@ from stream.domain.events import MAX_PARTITIONS
 from stream.errors import Misconfigured
 from stream.mistakes import Mistake, Rule, from_errors, from_rules, from_unknown, listed
 from stream.model_specs import FORECASTER, HISTORY_DAYS, HORIZON_DAYS, N_CANDIDATES, RECOMMENDER
+from stream.store_days import StoreDays
 
 PREFIX = "STORESTREAM_"
 #: Names the TOML file; itself no setting.
 FILE_VARIABLE = f"{PREFIX}FILE"
 #: What the tests are told; no settings either.
 TEST_PREFIX = f"{PREFIX}TEST_"
-_WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 KIB = 1024
 MIB = 1024 * KIB
 #: Of a record batch with one record (61 + 21 bytes in format 2), rounded up.
@@ -198,13 +196,9 @@ class Settings(BaseSettings):
         return tuple(part.strip() for part in self.bootstrap_servers.split(",") if part.strip())
 
     @property
-    def days_closed(self) -> tuple[frozenset[int], frozenset[date]]:
-        """Weekdays, Monday 0, and dates on which the store sells nothing."""
-        weekdays, dates = _listed_in(self.closed_weekdays), _listed_in(self.closed_dates)
-        return (
-            frozenset(_WEEKDAYS.index(name.lower()) for name in weekdays),
-            frozenset(date.fromisoformat(text) for text in dates),
-        )
+    def days(self) -> StoreDays:
+        """When a day begins, and on which the store sells nothing."""
+        return StoreDays(self.store_timezone, self.closed_weekdays, self.closed_dates)
 
     @classmethod
     def settings_customise_sources(  # noqa: PLR0917 - the signature of pydantic-settings
@@ -297,12 +291,12 @@ RULES: Mapping[Rule, Callable[[Settings], bool]] = {
         not s.security_protocol.startswith("SASL") or bool(s.sasl_username and s.sasl_password)
     ),
     Rule(("store_timezone",), "a time zone of the IANA database, as Europe/Berlin"): lambda s: (
-        _is_zone(s.store_timezone)
+        s.days.has_zone
     ),
     Rule(
         ("closed_weekdays", "closed_dates"),
         "of mon, tue, wed, thu, fri, sat, sun six at most, and dates as 2026-12-25",
-    ): lambda s: _are_days(s.closed_weekdays, s.closed_dates),
+    ): lambda s: s.days.has_open_days,
     Rule(("ssl_certfile", "ssl_keyfile"), "both of certificate and key, or neither"): lambda s: (
         (s.ssl_certfile is None) == (s.ssl_keyfile is None)
     ),
@@ -382,31 +376,6 @@ def _read(file: Path) -> dict[str, Any]:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise Misconfigured(f"settings file {file}: {error}") from error
-
-
-def _listed_in(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",") if part.strip()]
-
-
-def _is_zone(name: str) -> bool:
-    try:
-        ZoneInfo(name)
-    except (ValueError, OSError, ZoneInfoNotFoundError):
-        return False
-    return True
-
-
-def _are_days(weekdays: str, dates: str) -> bool:
-    named = {name.lower() for name in _listed_in(weekdays)}
-    return named < set(_WEEKDAYS) and all(map(_is_date, _listed_in(dates)))
-
-
-def _is_date(text: str) -> bool:
-    try:
-        date.fromisoformat(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _is_address(text: str) -> bool:

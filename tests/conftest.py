@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import time
 from collections.abc import Callable, Iterator
 
@@ -13,6 +14,9 @@ from stream.local.local_broker import LocalBroker
 from tests.harness.brokers import broker_in
 
 pytest_plugins = ("tests.integration.triton_fixtures",)
+
+# Threads of torch spin while they wait for each other, in what is started here as well: `threads.py`.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # A broker that outlives this run knows the topics of earlier ones.
 _run = time.time_ns()

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date
 from functools import cached_property, partial
-from zoneinfo import ZoneInfo
 
 from stream.adapters.breaker import Breaker
 from stream.adapters.metered import MeteredInference
 from stream.adapters.nothing import NoModels
 from stream.adapters.triton import Patience, TritonModels
 from stream.agents.parts import Connection
-from stream.domain.calendar import Calendar
 from stream.model_specs import FORECASTER, RECOMMENDER
 from stream.pipeline import lineup
 from stream.pipeline.forecasts import Forecaster
@@ -66,7 +63,7 @@ class ModelParts:
         self.proposer = Proposer(
             inference, trial=self._metered(self._canary, CANARY), shadow=self._shadow
         )
-        self.calendar = _calendar(settings)
+        self.calendar = settings.days.calendar()
         self.forecaster = Forecaster(inference, self.calendar)
 
     @cached_property
@@ -127,13 +124,3 @@ class ModelParts:
             telemetry=self._telemetry,
             purpose=purpose,
         )
-
-
-def _calendar(settings: Settings) -> Calendar:
-    """Return the store's days; reading a time zone opens files, so not at import."""
-    weekdays, dates = settings.days_closed
-    return Calendar(
-        UTC if settings.store_timezone == "UTC" else ZoneInfo(settings.store_timezone),
-        closed_weekdays=weekdays,
-        closed_days=[(each - date(1970, 1, 1)).days for each in dates],
-    )

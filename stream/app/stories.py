@@ -9,8 +9,8 @@ from typing import Any, get_args
 
 from stream.app.broker_parts import BrokerParts
 from stream.app.model_parts import ModelParts
-from stream.domain.assessment import StockPolicy
 from stream.domain.outputs import Situation, alert_key
+from stream.domain.policy import StockPolicy
 from stream.domain.products import Product
 from stream.domain.ranking import RankingPolicy
 from stream.domain.sessions import Session

@@ -10,8 +10,9 @@ from stream.demo.household_orders import read_descriptions, read_purchases
 from stream.demo.narration import Narrator
 from stream.demo.replay import PAST_FROM, REPLAYED_FROM, training_data
 from stream.demo.story import SEED, Data
+from stream.domain.prices import relative_prices
 from stream.model_specs import MODELS
-from stream.models.demand_history import DemandHistory, open_steps, relative_prices
+from stream.models.demand_history import DemandHistory, open_steps
 from stream.repository import fits
 
 #: Keeps the models for later runs, and the logs of a run that failed.

@@ -47,6 +47,12 @@ class Calendar:
             return at_ms // DAY_MS
         return self._day_of_quarter(at_ms // _QUARTER_MS)
 
+    def days_of(self, at_ms: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the day of each of *at_ms*: as ``day_of``, asked once a quarter of an hour."""
+        quarters, places = np.unique(at_ms // _QUARTER_MS, return_inverse=True)
+        days = [self.day_of(quarter * _QUARTER_MS) for quarter in quarters.tolist()]
+        return np.array(days, dtype=np.int64)[places]
+
     def is_open(self, day: int) -> bool:
         """Whether the store sells on *day*."""
         return day not in self._closed_days and weekday_of(day) not in self._closed_weekdays

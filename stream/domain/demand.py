@@ -15,19 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stream.domain.calendar import UTC_DAYS, Calendar
-from stream.model_specs import HISTORY_DAYS, HORIZON_DAYS, QUANTILES
+from stream.model_specs import HORIZON_DAYS, PAST_DAYS, QUANTILES
 
 #: Days of history from which sums over the whole horizon are counted instead of assumed.
 MIN_COUNTED_DAYS = 2 * HORIZON_DAYS
 UNKNOWN = -1.0
-#: What a product's own past weighs beside the network where all of it is known. Chosen by the units
-#: lost in a simulated warehouse, on days before those that are reported: ``benchmarks/stock.md``.
-OWN_PAST = 0.8
 _SCORES = np.array([NormalDist().inv_cdf(level) for level in QUANTILES])
 _ALWAYS_OPEN = np.ones(HORIZON_DAYS, dtype=bool)
-
-#: Days of demand that a product remembers: a year, in whole weeks.
-PAST_DAYS = 364
 
 #: A day since the Unix epoch and its net units: ordered less cancelled, so it may be negative.
 DayUnits = tuple[int, int]
@@ -157,37 +151,6 @@ def empirical_quantiles(
     by_day = _counted(known, n_open) if counted else _poisson(known, n_open)
     rising: NDArray[np.float64] = np.maximum.accumulate(np.maximum(by_day, 0), axis=0)
     return np.maximum.accumulate(rising, axis=1).astype(np.float32)
-
-
-def with_own_past(
-    cumulative: NDArray[np.float32], past: Window, opening: NDArray[np.bool_]
-) -> NDArray[np.float32]:
-    """Return a forecast of all products' network, drawn towards the product's own past.
-
-    By ``OWN_PAST`` where as much of it is known as the network reads, and by less where less is. The network
-    reads the last weeks only; and a level that follows each of its days orders in waves, whose crests
-    lie on the shelf.
-
-    Args:
-        cumulative: ``float32[..., HORIZON_DAYS, len(QUANTILES)]``, never falling along either axis.
-        past: ``float32[..., day]`` as ``window`` gives it, of as many days as there are.
-        opening: ``bool[HORIZON_DAYS]``: whether the store sells on the days ahead.
-
-    Returns:
-        The same shape, never falling along either axis.
-    """
-    known = past >= 0
-    n_known = known.sum(axis=-1)
-    units = np.where(known, past, 0)
-    mean = units.sum(axis=-1) / np.maximum(n_known, 1)
-    variance = (known * (units - mean[..., None]) ** 2).sum(axis=-1) / np.maximum(n_known, 1)
-    n_open = np.cumsum(opening)[:, None]
-    spread = np.sqrt(variance)[..., None, None] * np.sqrt(n_open) * _SCORES
-    own = np.maximum(mean[..., None, None] * n_open + spread, 0)
-    own = np.maximum.accumulate(own, axis=-2)
-    weight = (OWN_PAST * np.minimum(1, n_known / HISTORY_DAYS))[..., None, None]
-    mixed: NDArray[np.float32] = (cumulative + weight * (own - cumulative)).astype(np.float32)
-    return mixed
 
 
 def _counted(known: NDArray[np.float64], n_open: NDArray[np.int64]) -> NDArray[np.float64]:

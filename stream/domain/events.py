@@ -198,6 +198,11 @@ class StockEvent(StoreEvent, frozen=True, omit_defaults=True, kw_only=True):
     """An event about one product's stock; the record's key is the product."""
 
     product_id: Id
+
+
+class PositionEvent(StockEvent, frozen=True, omit_defaults=True, kw_only=True):
+    """An event about a product's units at one location, with what else is told of the product."""
+
     location: Location | None = None
     name: Text | None = None
     price: Money | None = None
@@ -213,7 +218,7 @@ class Delivery(Struct, frozen=True, gc=False):
     expected_at_ms: TimeMs
 
 
-class StockLevelSet(StockEvent, frozen=True, tag="stock_level_set", kw_only=True):
+class StockLevelSet(PositionEvent, frozen=True, tag="stock_level_set", kw_only=True):
     """A count: the truth as of ``as_of_ms`` (when absent, as of ``occurred_at_ms``).
 
     ``inbound`` is all that was on the way then, and ``deliveries`` those of it that have a date;
@@ -228,25 +233,40 @@ class StockLevelSet(StockEvent, frozen=True, tag="stock_level_set", kw_only=True
     as_of_ms: TimeMs | None = None
 
 
-class StockOrdered(StockEvent, frozen=True, tag="stock_ordered", kw_only=True):
+class StockOrdered(PositionEvent, frozen=True, tag="stock_ordered", kw_only=True):
     """Units were ordered from a supplier: they are on the way from now on."""
 
     quantity: Quantity
     expected_at_ms: TimeMs | None = None
 
 
-class StockReceived(StockEvent, frozen=True, tag="stock_received", kw_only=True):
+class StockReceived(PositionEvent, frozen=True, tag="stock_received", kw_only=True):
     """Units arrived and are for sale."""
 
     quantity: Quantity
 
 
-class StockAdjusted(StockEvent, frozen=True, tag="stock_adjusted", kw_only=True):
+class StockAdjusted(PositionEvent, frozen=True, tag="stock_adjusted", kw_only=True):
     """Units were found or lost, or set aside and released: signed differences."""
 
     difference: Difference
     reserved_difference: Difference = 0
     reason: Text | None = None
+
+
+class PricePlanned(StockEvent, frozen=True, tag="price_planned", kw_only=True):
+    """What a unit is to cost from ``begins_at_ms`` until before ``ends_at_ms``: a promotion, say.
+
+    Of several plans for one day the last told holds. Without a price nothing is planned for it any more.
+    """
+
+    begins_at_ms: TimeMs
+    ends_at_ms: TimeMs
+    price: Money | None = None
+
+    def __post_init__(self) -> None:
+        if self.ends_at_ms <= self.begins_at_ms:
+            raise ValueError("Expected `ends_at_ms` > `begins_at_ms`")
 
 
 # --- store.stock-movements.v1 (internal) -------------------------------------------------------
@@ -304,7 +324,8 @@ ClickstreamEvent = (
     | RecommendationClicked
 )
 OrdersEvent = CheckoutStarted | OrderCompleted | OrderCancelled | OrderRefunded
-StockLevelEvent = StockLevelSet | StockOrdered | StockReceived | StockAdjusted
+PositionFact = StockLevelSet | StockOrdered | StockReceived | StockAdjusted
+StockLevelEvent = PositionFact | PricePlanned
 
 #: Events after which a visitor is owed a recommendation. The others are folded in silence.
 ANSWERED = (

@@ -5,8 +5,9 @@ from __future__ import annotations
 from math import ceil
 from typing import NamedTuple
 
-from stream.domain.assessment import Assessment, StockPolicy
+from stream.domain.assessment import Assessment
 from stream.domain.outputs import AlertKind, Severity, Situation
+from stream.domain.policy import StockPolicy
 from stream.domain.products import AlertState, Product, alert_of, is_counted
 
 _NOTHING: tuple[AlertKind | None, Severity] = (None, "info")

@@ -9,8 +9,8 @@ from msgspec.structs import replace
 from stream.domain import changes
 from stream.domain.applied import Source
 from stream.domain.events import (
+    PositionFact,
     StockAdjusted,
-    StockLevelEvent,
     StockLevelSet,
     StockMovement,
     StockOrdered,
@@ -43,8 +43,8 @@ Positions = tuple[Position, ...]
 Fold = Callable[[Position, int], Position]
 
 
-def told(positions: Positions, event: StockLevelEvent, source: Source) -> Positions:
-    """Return *positions* after an event of the stock levels topic."""
+def told(positions: Positions, event: PositionFact, source: Source) -> Positions:
+    """Return *positions* after an event of the stock levels topic that is about one of them."""
     if isinstance(event, StockLevelSet):
         return placed(positions, event.location, lambda before, _: _counted(before, event, source))
     at_ms = event.occurred_at_ms

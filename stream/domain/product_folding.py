@@ -13,8 +13,10 @@ from stream.domain import demand as days
 from stream.domain.applied import Source
 from stream.domain.calendar import UTC_DAYS, Calendar
 from stream.domain.copurchase import Counts, count_in
-from stream.domain.events import StockEvent, StockLevelEvent, StockMovement
+from stream.domain.events import PositionEvent, PricePlanned, StockLevelEvent, StockMovement
 from stream.domain.position_folding import moved, told
+from stream.domain.price_plans import planned_by, with_plan
+from stream.domain.prices import Paid, with_price
 from stream.domain.products import OriginMark, Product
 
 #: Epochs of the orders topic remembered for each of its partitions.
@@ -39,6 +41,8 @@ def apply_level(
     product = replace(product, applied=applied)
     if not is_new:
         return product
+    if isinstance(event, PricePlanned):
+        return _planned(product, event, source, calendar=calendar)
     product = _seen(_described(product, event), event.occurred_at_ms, calendar)
     return replace(product, positions=told(product.positions, event, source))
 
@@ -58,6 +62,7 @@ def apply_movement(
         product,
         origins=_marked(product.origins, mark),
         demand=_demand(product, movement, calendar),
+        paid=_paid(product, movement, calendar),
         bought_with=_bought_with(product, movement),
         positions=moved(product.positions, movement),
     )
@@ -107,6 +112,22 @@ def _demand(
     return days.add_units(product.demand, day, -movement.units)
 
 
+def _paid(product: Product, movement: StockMovement, calendar: Calendar) -> Paid:
+    """A price is paid when something is bought; what is cancelled or comes back says no other."""
+    if movement.price is None or movement.units >= 0:
+        return product.paid
+    return with_price(product.paid, calendar.day_of(movement.occurred_at_ms), movement.price)
+
+
+def _planned(
+    product: Product, event: PricePlanned, source: Source, *, calendar: Calendar
+) -> Product:
+    """A plan does not say that the product can be bought: days before it can be are unknown."""
+    plans = with_plan(product.plans, planned_by(event, source, calendar), calendar)
+    updated_at_ms = max(product.updated_at_ms, event.occurred_at_ms)
+    return replace(product, plans=plans, updated_at_ms=updated_at_ms)
+
+
 def _seen(product: Product, at_ms: int, calendar: Calendar) -> Product:
     known = product.known_since_day
     if at_ms >= _FIRST_PLAUSIBLE_MS:
@@ -121,7 +142,7 @@ def _told_at(at_ms: int, rank: int) -> int:
     return 2 * at_ms + rank
 
 
-def _described(product: Product, event: StockEvent) -> Product:
+def _described(product: Product, event: PositionEvent) -> Product:
     at_ms = event.occurred_at_ms
     product = _named(product, event.name, at_ms, rank=1)
     product = _priced(product, event.price, at_ms, rank=1)

@@ -13,10 +13,12 @@ from stream.domain.applied import Applied
 from stream.domain.calendar import UTC_DAYS, Calendar
 from stream.domain.changes import after, total
 from stream.domain.copurchase import Counts
-from stream.domain.demand import PAST_DAYS, DayUnits, Window
+from stream.domain.demand import DayUnits, Window
 from stream.domain.outputs import AlertKind, ProductState, Severity, Situation
 from stream.domain.positions import Due, Expected, Position, Receipt
-from stream.model_specs import HISTORY_DAYS
+from stream.domain.price_plans import Plans
+from stream.domain.prices import Paid
+from stream.model_specs import HISTORY_DAYS, PAST_DAYS
 
 #: Of products bought with this one, how many every worker is told.
 SHARED_BOUGHT_WITH = 10
@@ -79,6 +81,8 @@ class Product(Struct, frozen=True, array_like=True):
         sold_out: Days on which nothing of it could be sold, oldest first, without those of a drought
             that lasts.
         drought_since_day: Since when nothing of it can be sold; None while something can.
+        paid: What a unit cost on the last days on which one was bought.
+        plans: What it is to cost on days ahead, and was on days past, in day order.
     """
 
     product_id: str
@@ -102,6 +106,8 @@ class Product(Struct, frozen=True, array_like=True):
     alerts: tuple[AlertState, ...] = ()
     sold_out: tuple[int, ...] = ()
     drought_since_day: int | None = None
+    paid: Paid = b""
+    plans: Plans = ()
 
 
 # --- The shelf ---------------------------------------------------------------------------------

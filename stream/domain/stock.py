@@ -15,12 +15,13 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from stream.domain.assessment import Assessment, StockPolicy, assess
+from stream.domain.assessment import Assessment, assess
 from stream.domain.calendar import DAY_MS, date_of
 from stream.domain.demand import empirical_quantiles
 from stream.domain.explaining import explain
 from stream.domain.findings import Finding, findings
 from stream.domain.outputs import AlertKind, AlertStatus, Severity, StockAlert, alert_id
+from stream.domain.policy import StockPolicy
 from stream.domain.products import AlertState, Product, alert_of
 
 __all__ = [

@@ -117,6 +117,7 @@ def served_settings(steps: Steps) -> Mapping[str, int]:
     return {
         **SETTINGS,
         "history": steps.history,
+        "past": steps.n_past,
         "horizon": steps.horizon,
         "season": steps.season,
     }
@@ -136,7 +137,7 @@ def _told(
     if n_left is not None:
         draw = np.random.default_rng(origin)
         n_known = draw.integers(1, n_left + 1, len(rows))
-        is_left = np.arange(network.history) >= network.history - n_known[:, None]
+        is_left = np.arange(network.past) >= network.past - n_known[:, None]
         read = read._replace(demand=torch.where(torch.from_numpy(is_left), read.demand, UNKNOWN))
     came = after.clamp(min=0).cumsum(dim=1)
     is_counted = (after >= 0).cumprod(dim=1) > 0

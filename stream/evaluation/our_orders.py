@@ -9,13 +9,13 @@ import numpy as np
 import torch
 
 from stream.domain.calendar import weekday_of
-from stream.domain.demand import likely_wanted, with_own_past
+from stream.domain.demand import likely_wanted
 from stream.evaluation.forecast_quality import Quantiles
 from stream.evaluation.series import Units
 from stream.evaluation.shelf_decisions import orders_at
 from stream.evaluation.shop import Counts, Flags, Shop
 from stream.evaluation.warehouse import Seen
-from stream.model_specs import HISTORY_DAYS, HORIZON_DAYS, N_DAY_CHANNELS, OPEN
+from stream.model_specs import HISTORY_DAYS, HORIZON_DAYS, N_DAY_CHANNELS, OPEN, PAST_DAYS
 from stream.models.demand_history import UNKNOWN, DemandHistory
 from stream.models.forecaster import SETTINGS, fit_calibrated
 from stream.models.progress import Pace, Progress, silent
@@ -41,24 +41,28 @@ class Fitted:
     def forecast(self, known: Units, weekday: int) -> Quantiles:
         """Return the cumulative quantiles of the days after *known*, the first of which is *weekday*.
 
-        As the worker asks the served version, and draws its answer towards the product's own past.
+        As the worker asks the served version.
 
         Args:
             known: ``float32[product, day]`` from the first day on, -1 where unknown.
         """
-        window, n_days = known[:, -HISTORY_DAYS:], known.shape[1]
+        n_days = known.shape[1]
+        missing = max(0, PAST_DAYS - n_days)
+        demand = np.pad(
+            known[:, -PAST_DAYS:], ((0, 0), (missing, 0)), constant_values=np.float32(UNKNOWN)
+        )
         around = np.ones(HISTORY_DAYS + HORIZON_DAYS, dtype=bool)
         told = self.is_open[n_days - HISTORY_DAYS : n_days + HORIZON_DAYS]
         around[: len(told)] = told
         days = np.zeros((len(known), len(around), N_DAY_CHANNELS), dtype=np.float32)
         days[:, :, OPEN] = around
         with torch.inference_mode():
-            cumulative = self.network(
-                torch.from_numpy(np.ascontiguousarray(window)),
+            cumulative: Quantiles = self.network(
+                torch.from_numpy(demand),
                 torch.full((len(known),), weekday),
                 torch.from_numpy(days),
             ).numpy()
-        return with_own_past(cumulative, known, around[HISTORY_DAYS:])
+        return cumulative
 
 
 def fitted(shop: Shop, *, seed: int, n_steps: int = N_STEPS, progress: Progress = silent) -> Fitted:

@@ -16,7 +16,7 @@ from pyarrow import ArrowException
 from stream.demo.household_orders import read_purchases
 from stream.domain.calendar import weekday_of
 from stream.errors import Misconfigured
-from stream.model_specs import HISTORY_DAYS, HORIZON_DAYS
+from stream.model_specs import HISTORY_DAYS, HORIZON_DAYS, PAST_DAYS
 from stream.models.demand_history import UNKNOWN, DemandHistory, open_steps
 
 if TYPE_CHECKING:
@@ -46,7 +46,8 @@ class Steps:
             Monday 0.
         season: Steps a season.
         horizon: Steps forecast at once.
-        history: Steps that a forecast is made from, at most.
+        history: Steps that a forecast reads one by one, at most.
+        n_past: Steps that it reads of in sum, at most.
         is_open: Of each step, those held out as well: when a shop closes is known before.
     """
 
@@ -55,6 +56,7 @@ class Steps:
     season: int
     horizon: int
     history: int
+    n_past: int
     is_open: tuple[bool, ...]
 
     def past(self, known: Units) -> DemandHistory:
@@ -152,6 +154,7 @@ def _monthly(rows: pd.DataFrame) -> Series:
             season=_MONTHS,
             horizon=_MONTHS,
             history=2 * _MONTHS,
+            n_past=2 * _MONTHS,
             is_open=(True,) * len(months),
         ),
     )
@@ -217,6 +220,7 @@ def _by_day(
             season=_DAYS_OF_WEEK,
             horizon=HORIZON_DAYS,
             history=HISTORY_DAYS,
+            n_past=PAST_DAYS,
             is_open=tuple(is_open.tolist()),
         ),
     )

@@ -10,8 +10,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.domain.assessment import StockPolicy, assess
+from stream.domain.assessment import assess
 from stream.domain.outlook import EPSILON
+from stream.domain.policy import StockPolicy
 from stream.domain.positions import Count, Incoming, Position
 from stream.domain.products import Product
 from stream.domain.quantiles import at_level

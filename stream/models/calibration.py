@@ -5,8 +5,8 @@ lines, and go on past the last. Were forecasts calibrated, the share q of window
 score of level q. The score that the share q *is* below is what level q moves to (a split conformal
 quantile; Romano, Patterson and Candès 2019, "Conformalized Quantile Regression", with the score in
 place of the units, so that large sellers and small ones are moved alike). All scores rise with their
-level, so quantiles cannot cross. What all products do together in few weeks is no law: scores go
-a part of the way only.
+level, so quantiles cannot cross. Scores of all windows are taken together: that some weeks sell more of
+everything than others is part of what may come. Of few products little is learnt so.
 """
 
 from __future__ import annotations
@@ -21,12 +21,13 @@ from numpy.typing import NDArray
 from stream.model_specs import QUANTILES
 from stream.models.counts import spread
 from stream.models.quantile_fitting import Windows
-from stream.models.served.forecaster.network import OPEN, DemandQuantiles
+from stream.models.served.forecaster.network import OPEN, PRICE, DemandQuantiles
 
-#: Share of the way that scores go; chosen on earlier windows of the demo's orders and Online Retail.
-SHARE = 0.5
 #: Steps ahead over which the scores of a level are averaged: single ones go up and down by chance.
 _N_SMOOTHED = 7
+#: Products of which what came is as likely as not a law for others: the windows of one are no more
+#: than a few.
+_N_PRODUCTS = 20
 #: Beyond these, a score says only that it is far out.
 _FAR = 3.0
 _SCORES = np.array([NormalDist().inv_cdf(level) for level in QUANTILES])
@@ -34,21 +35,28 @@ _SCORES = np.array([NormalDist().inv_cdf(level) for level in QUANTILES])
 Numbers = NDArray[np.float64]
 
 
-def calibrate(
-    network: DemandQuantiles, windows: Windows, starts: Sequence[int], *, share: float = SHARE
-) -> None:
+def calibrate(network: DemandQuantiles, windows: Windows, starts: Sequence[int]) -> None:
     """Move the levels of *network* by what came in the windows that begin at *starts*.
 
-    As many open steps ahead as no window has stay as they are.
+    As many open steps ahead as no window has go by those before them, or stay as they are. Prices are
+    unknown, as they are where a store plans none.
     """
     found: list[list[Numbers]] = [[] for _ in range(network.horizon)]
     for start in starts:
         for n_open, scores in enumerate(_scores(network, windows, start)):
-            if len(scores):
-                found[n_open].append(np.quantile(scores, QUANTILES))
-    moved = np.array([np.mean(each, axis=0) if each else _SCORES for each in found])
-    reached = _SCORES + share * (_smoothed(moved) - _SCORES)
-    network.levels.copy_(torch.from_numpy(np.stack([_mix(each) for each in reached])))
+            found[n_open].append(scores)
+    moved = np.array([_moved(each) for each in found])
+    network.levels.copy_(torch.from_numpy(np.stack([_mix(each) for each in _smoothed(moved)])))
+
+
+def _moved(scores: list[Numbers]) -> Numbers:
+    """Return the scores that levels move to, by those of each start: the less, the fewer products."""
+    n_products = max(map(len, scores), default=0)
+    if not n_products:
+        return _SCORES
+    found = np.quantile(np.concatenate(scores), QUANTILES)
+    moved: Numbers = _SCORES + n_products / (n_products + _N_PRODUCTS) * (found - _SCORES)
+    return moved
 
 
 @torch.inference_mode()
@@ -56,6 +64,7 @@ def _scores(network: DemandQuantiles, windows: Windows, start: int) -> list[Numb
     """Return, for each open step ahead, the scores of the products of which it is known what came."""
     products = np.arange(windows.n_products)
     read, after, _ = windows.cut(products, np.full(windows.n_products, start))
+    read.days[:, :, PRICE] = 0
     is_known = after >= 0
     if network.cumulative:
         after, is_known = after.clamp(min=0).cumsum(dim=1), is_known.cumprod(dim=1) > 0

@@ -16,10 +16,6 @@ _MIN_SELLING = 7
 _MIN_WEEKS = 8
 _DAYS_A_WEEK = 7
 
-#: Share of a product's days on which its price must be seen, and the logarithm of the farthest one:
-#: what is beyond is a mistake or a bulk.
-_MIN_SHARE_PRICED, _FARTHEST_PRICE = 0.4, 1.0
-
 Demand = NDArray[np.float32]
 Indices = NDArray[np.integer[Any]]
 Prices = NDArray[np.float32]
@@ -100,33 +96,6 @@ def mean_by_day(
     means: Prices = np.full(shape, np.nan, dtype=np.float32)
     np.divide(total, n_lines, out=means, where=n_lines > 0, casting="same_kind")
     return means
-
-
-def relative_prices(paid: Prices, sold: Demand) -> Demand:
-    """Return the logarithm of each day's price over the product's usual one, ``float32[product, day]``.
-
-    A price is that of its week, and the usual one the median of all days. It is known where something
-    sold, so that of a product that seldom sells would tell that it did: its prices stay unknown, 0.
-
-    Args:
-        paid: ``float32[product, day]``, what a unit cost on it, NaN where that is unknown.
-        sold: Units on the same days; those on which a product was not known yet are negative.
-    """
-    n_products, n_days = paid.shape
-    n_weeks = -(-n_days // _DAYS_A_WEEK)
-    whole = np.full((n_products, n_weeks * _DAYS_A_WEEK), np.nan, dtype=np.float32)
-    whole[:, :n_days] = np.where(paid > 0, paid, np.nan)
-    n_known = np.maximum((sold >= 0).sum(axis=1), 1)
-    is_seen = np.isfinite(whole).sum(axis=1) >= _MIN_SHARE_PRICED * n_known
-    prices = np.zeros_like(whole)
-    by_week = whole[is_seen].reshape(-1, n_weeks, _DAYS_A_WEEK)
-    # Masked, since numpy warns of a median of nothing, and a week may have no price.
-    known = np.ma.masked_invalid(by_week)  # type: ignore[no-untyped-call]
-    of_week = np.ma.median(known, axis=2).filled(np.nan)  # type: ignore[no-untyped-call]
-    usual = np.nanmedian(whole[is_seen], axis=1)
-    over_usual = np.log(of_week / usual[:, None]).clip(-_FARTHEST_PRICE, _FARTHEST_PRICE)
-    prices[is_seen] = np.repeat(np.nan_to_num(over_usual), _DAYS_A_WEEK, axis=1)
-    return prices[:, :n_days]
 
 
 def without_sold_out(units: Demand, is_sold_out: Days) -> Demand:

@@ -9,17 +9,18 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from stream.model_specs import HISTORY_DAYS, HORIZON_DAYS, QUANTILES
+from stream.model_specs import HISTORY_DAYS, HORIZON_DAYS, PAST_DAYS, QUANTILES
 from stream.models.calibration import calibrate
 from stream.models.checkpoint import Checkpoint
 from stream.models.counts import held
 from stream.models.demand_history import DemandHistory
 from stream.models.progress import Pace, Progress, silent
 from stream.models.quantile_fitting import Windows, by_horizon, fit_quantiles, pinball
-from stream.models.served.forecaster.network import N_WEEKDAYS, DemandQuantiles
+from stream.models.served.forecaster.network import N_WEEKDAYS, PRICE, DemandQuantiles
 
 SETTINGS: Mapping[str, int] = {
     "history": HISTORY_DAYS,
+    "past": PAST_DAYS,
     "horizon": HORIZON_DAYS,
     "n_quantiles": len(QUANTILES),
     "width": 128,
@@ -42,8 +43,8 @@ class TrainedForecaster:
 
     Attributes:
         metrics: Mean pinball loss over the mean demand, beside the product's own empirical
-            quantiles; less is better. And how often the P90 of a week held. The levels were
-            calibrated by these days, among others.
+            quantiles; less is better. And how often the P90 of a week held. No price is told. The
+            levels were calibrated by these days, among others.
     """
 
     network: DemandQuantiles
@@ -109,11 +110,12 @@ def _validate(
     products = draw.permutation(windows.n_products)[:_N_VALIDATED]
     starts = np.full(len(products), windows.n_steps - HORIZON_DAYS)
     read, after, _ = windows.cut(products, starts)
+    read.days[:, :, PRICE] = 0
     known = after.clamp(min=0) * (is_known := (after >= 0).to(after.dtype))
     so_far, counted = known.cumsum(dim=1), is_known.cumprod(dim=1)
     with torch.inference_mode():
         ours = network(*read)
-    empirical = torch.from_numpy(empirical_quantiles(read.demand.numpy()))
+    empirical = torch.from_numpy(empirical_quantiles(read.demand.numpy()[:, -HISTORY_DAYS:]))
     units = (by_horizon(so_far) * counted).sum().clamp(min=1e-9)
     week = held(ours.numpy()[:, _LEAD_DAYS - 1], so_far.numpy()[:, _LEAD_DAYS - 1])
     return {

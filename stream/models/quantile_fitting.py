@@ -61,13 +61,16 @@ class Windows:
 
     def __init__(self, past: DemandHistory, network: DemandQuantiles) -> None:
         self._history, self._horizon = network.history, network.horizon
+        self._past = network.past
         self._first_phase, self._season = past.first_phase, network.season
         self.n_products, self.n_steps = past.units.shape
         is_known = past.units >= 0
         self._known_from = np.where(
             is_known.any(axis=1), np.argmax(is_known, axis=1), past.units.shape[1]
         )
-        self._demand = self._padded(past.units, UNKNOWN)
+        is_open = past.is_open[: self.n_steps]
+        wanted = np.where(is_open | (past.units > 0), past.units, np.float32(UNKNOWN))
+        self._demand = self._padded(wanted, UNKNOWN, n_before=self._past)
         self._is_open = self._padded(past.is_open[None].astype(np.float32), 1.0)[0]
         self._price = self._padded(past.price, 0.0)
 
@@ -78,14 +81,16 @@ class Windows:
         """
         rows = np.flatnonzero(starts - self._known_from[products] >= MIN_KNOWN)
         products, starts = products[rows], starts[rows]
+        demand = torch.from_numpy(
+            self._demand[products[:, None], starts[:, None] + np.arange(self._past + self._horizon)]
+        )
         steps = starts[:, None] + np.arange(self._history + self._horizon)
-        demand = torch.from_numpy(self._demand[products[:, None], steps])
         is_open = torch.from_numpy(self._is_open[steps])
         price = torch.from_numpy(self._price[products[:, None], steps])
         phase = torch.from_numpy((self._first_phase + starts) % self._season)
-        after = demand[:, self._history :]
+        after = demand[:, self._past :]
         after = torch.where(is_open[:, self._history :] > 0, after, 0.0)
-        read = Read(demand[:, : self._history], phase, torch.stack((is_open, price), dim=2))
+        read = Read(demand[:, : self._past], phase, torch.stack((is_open, price), dim=2))
         return Cut(read, after, rows)
 
     def latest(self) -> Read:
@@ -93,7 +98,7 @@ class Windows:
         steps = slice(self.n_steps, self.n_steps + self._history + self._horizon)
         is_open = np.broadcast_to(self._is_open[steps], self._price[:, steps].shape)
         days = np.stack((is_open, self._price[:, steps]), axis=2)
-        demand = self._demand[:, self.n_steps : self.n_steps + self._history]
+        demand = self._demand[:, self.n_steps : self.n_steps + self._past]
         phase = (self._first_phase + self.n_steps) % self._season
         return Read(
             torch.from_numpy(demand),
@@ -101,11 +106,12 @@ class Windows:
             torch.from_numpy(days),
         )
 
-    def _padded(self, known: Demand, value: float) -> Demand:
-        """Return *known* from a history before the first step to a horizon after the last."""
+    def _padded(self, known: Demand, value: float, *, n_before: int | None = None) -> Demand:
+        """Return *known* from so many steps before the first, or a history, to a horizon after the last."""
         known = known[:, : self.n_steps + self._horizon]
         after = self.n_steps + self._horizon - known.shape[1]
-        return np.pad(known, ((0, 0), (self._history, after)), constant_values=value)
+        before = self._history if n_before is None else n_before
+        return np.pad(known, ((0, 0), (before, after)), constant_values=value)
 
 
 def fit_quantiles(
@@ -167,8 +173,8 @@ class _Fitting:
         read = read._replace(demand=self._forgotten(read.demand), days=self._unpriced(read.days))
         loss = self._loss(read, after)
         # Counts spread as the root of their mean: neither large sellers nor small ones decide.
-        known = (read.demand >= 0).to(after.dtype)
-        scale = scale_of(read.demand.clamp(min=0), known)
+        recent = read.demand[:, -self._network.history :]
+        scale = scale_of(recent.clamp(min=0), (recent >= 0).to(after.dtype))
         loss = loss / scale.sqrt()[:, None]
         self._optimizer.zero_grad()
         loss.mean().backward()  # type: ignore[no-untyped-call]
@@ -200,7 +206,7 @@ class _Fitting:
         is_known = (after >= 0).to(after.dtype)
         days = read.days.clone()
         days[:, -after.shape[1] :, OPEN] *= is_known
-        forecast = self._network(read.demand, read.phase, days)
+        forecast = self._network.learnt(read.demand, read.phase, days)
         if not self._network.cumulative:
             return pinball(forecast, spread(after.clamp(min=0))) * is_known
         so_far = after.clamp(min=0).cumsum(dim=1)

@@ -17,8 +17,9 @@ from typing import TypeAlias
 from msgspec.structs import replace
 
 from stream.codec import encode
-from stream.domain.assessment import StockPolicy, assess
+from stream.domain.assessment import assess
 from stream.domain.outputs import StockAlert, alert_key
+from stream.domain.policy import StockPolicy
 from stream.domain.products import AlertState, Product, product_state, with_alert
 from stream.domain.stock import message, steps
 from stream.kafka.records import OutRecord

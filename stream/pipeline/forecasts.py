@@ -11,11 +11,19 @@ import structlog
 from numpy.typing import NDArray
 
 from stream.domain.calendar import UTC_DAYS, Calendar, weekday_of
-from stream.domain.demand import empirical_quantiles, with_own_past
+from stream.domain.demand import empirical_quantiles
+from stream.domain.prices import prices_around
 from stream.domain.products import Product, past_demand
 from stream.domain.stock import Forecast
 from stream.errors import InferenceUnavailable
-from stream.model_specs import FORECASTER, HISTORY_DAYS, HORIZON_DAYS, N_DAY_CHANNELS, OPEN
+from stream.model_specs import (
+    FORECASTER,
+    HISTORY_DAYS,
+    HORIZON_DAYS,
+    N_DAY_CHANNELS,
+    OPEN,
+    PRICE,
+)
 from stream.pipeline.scoring import infer_rows
 from stream.ports import Inference, Tensors
 
@@ -49,16 +57,15 @@ class Row(NamedTuple):
     """What a forecast is made from: what was wanted of a product, and what is known of the days.
 
     Attributes:
-        past: ``float32[PAST_DAYS]``.
+        demand: ``float32[PAST_DAYS]``.
     """
 
-    past: Window
+    demand: Window
     days: Days
 
-    @property
-    def window(self) -> Window:
-        """What the forecaster reads of the past."""
-        return self.past[-HISTORY_DAYS:]
+    def by_itself(self) -> Forecasted:
+        """Return the answer without a model."""
+        return from_own_past(self.demand[-HISTORY_DAYS:], self.opening)
 
     @property
     def opening(self) -> NDArray[np.bool_]:
@@ -71,11 +78,27 @@ def days_around(today: int, calendar: Calendar) -> Days:
 
     Returns:
         ``float32[HISTORY_DAYS + HORIZON_DAYS, N_DAY_CHANNELS]``, as the forecaster's ``days``; the
-        day after *today* is at ``HISTORY_DAYS``. Prices are the usual ones.
+        day after *today* is at ``HISTORY_DAYS``. Prices are unknown: see ``with_prices``.
     """
     days = np.zeros((HISTORY_DAYS + HORIZON_DAYS, N_DAY_CHANNELS), np.float32)
     days[:, OPEN] = calendar.opening(today - HISTORY_DAYS + 1, len(days))
     return days
+
+
+def with_prices(
+    days: Days, products: Sequence[Product], pasts: Sequence[Window], today: int
+) -> Days:
+    """Return *days* for each of *products*, which wanted *pasts*, with what is known of its prices.
+
+    Returns:
+        ``float32[product, HISTORY_DAYS + HORIZON_DAYS, N_DAY_CHANNELS]``.
+    """
+    priced = np.repeat(days[None], len(products), axis=0)
+    if any(each.plans for each in products):
+        paid, plans = [each.paid for each in products], [each.plans for each in products]
+        sold = np.stack([past[-HISTORY_DAYS:] for past in pasts])
+        priced[:, :, PRICE] = prices_around(paid, plans, sold, today)
+    return priced
 
 
 class Forecaster:
@@ -95,19 +118,20 @@ class Forecaster:
         A product that the model refuses, or answers with what is no number, gets the quantiles of
         its own past: its events were folded and a planner must hear of it all the same.
         """
-        days = days_around(today, self._calendar)
-        rows = [Row(past_demand(each, today, self._calendar), days) for each in products]
+        pasts = [past_demand(each, today, self._calendar) for each in products]
+        days = with_prices(days_around(today, self._calendar), products, pasts, today)
+        rows = [Row(*each) for each in zip(pasts, days, strict=True)]
         if self.version:
             try:
                 return await self._ask(rows, weekday_of(today + 1))
             except InferenceUnavailable:
                 pass
-        return [from_own_past(row.window, row.opening) for row in rows]
+        return [row.by_itself() for row in rows]
 
     async def _ask(self, rows: Sequence[Row], weekday: int) -> list[Forecasted]:
         def encode(some: Sequence[Row]) -> Tensors:
             return {
-                "demand": np.stack([row.window for row in some]),
+                "demand": np.stack([row.demand for row in some]),
                 "weekday": np.full((len(some), 1), weekday, np.int64),
                 "days": np.stack([row.days for row in some]),
             }
@@ -125,8 +149,6 @@ class Forecaster:
                 not_finite=len(answered) - len(usable),
             )
         return [
-            Forecasted(source, with_own_past(usable[i], row.past, row.opening))
-            if i in usable
-            else from_own_past(row.window, row.opening)
+            Forecasted(source, usable[i]) if i in usable else row.by_itself()
             for i, row in enumerate(rows)
         ]

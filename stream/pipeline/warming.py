@@ -18,6 +18,7 @@ from stream.model_specs import (
     MAX_ITEMS,
     N_DAY_CHANNELS,
     OPEN,
+    PAST_DAYS,
     PRICE,
     RECOMMENDER,
     VOCABULARY,
@@ -104,14 +105,14 @@ async def warm_forecaster(
 ) -> None:
     """Return once a version has answered as it must; arguments and errors as of the recommender.
 
-    Asked are products that sell nothing, or up to a lot a day, known for one day or for all, in a shop
+    Asked are products that sell nothing, or up to a lot a day, known for one day, for some or for all, in a shop
     that never closes or has a closed day a week, at prices low, usual and high.
     """
     await server.check([FORECASTER])
     units = np.geomspace(1, _MANY_UNITS, n_rows) - 1
-    demand = np.repeat(units[:, None], HISTORY_DAYS, axis=1).astype(np.float32)
-    known_days = 1 + np.arange(n_rows) % HISTORY_DAYS
-    demand[np.arange(HISTORY_DAYS) < HISTORY_DAYS - known_days[:, None]] = -1
+    demand = np.repeat(units[:, None], PAST_DAYS, axis=1).astype(np.float32)
+    known_days = np.resize([1, HISTORY_DAYS // 2, HISTORY_DAYS, PAST_DAYS], n_rows)
+    demand[np.arange(PAST_DAYS) < PAST_DAYS - known_days[:, None]] = -1
     weekday = np.arange(n_rows)[:, None] % 7
     full: Tensors = {"demand": demand, "weekday": weekday, "days": _days(n_rows)}
     async for answer in _answers(server, FORECASTER, version, full, in_full=in_full):

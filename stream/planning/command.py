@@ -7,13 +7,11 @@ import json
 import sys
 from collections.abc import Iterable
 from contextlib import aclosing
-from zoneinfo import ZoneInfo
 
 import msgspec
 from rich.console import Console
 
 from stream.broker_topics import BrokerTopics, shown
-from stream.domain.calendar import Calendar
 from stream.planning.choice import Choice
 from stream.planning.figures import figures_of
 from stream.planning.present import Present, StockList
@@ -67,7 +65,7 @@ async def _present(settings: Settings) -> Present:
 def _print_list(listed: StockList, limit: int, settings: Settings) -> None:
     alerts, console = listed.alerts[:limit], _console()
     if alerts:
-        calendar = Calendar(ZoneInfo(settings.store_timezone))
+        calendar = settings.days.calendar()
         console.print(alerts_table(alerts, calendar, width=console.width))
     _print_lines(remarks(listed, n_shown=len(alerts)))
 

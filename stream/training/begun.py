@@ -6,6 +6,7 @@ import hashlib
 import shutil
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from stream.domain.trail import Kind
 from stream.training.deeds import Deeds
 from stream.training.from_file import KINDS, read_file
 from stream.training.past import Past
+from stream.training.shelves import NO_DROUGHTS, Droughts
 
 _NAMES: Mapping[int, str] = {kind: name for name, kind in KINDS.items()}
 Say = Callable[[str], None]
@@ -39,6 +41,7 @@ class Begun:
         whole = repository.resolve()
         self._folder = whole.with_name(f".{whole.name}-training") / f"{model}-{mark}"
         self._kept = self._folder / "read.parquet"
+        self._droughts = self._folder / "droughts.parquet"
         self._say = say
 
     def deeds(self, past: Past) -> Deeds:
@@ -49,14 +52,22 @@ class Begun:
         """
         if self._kept.exists():
             self._say(f"Going on with what was read at {_written(self._kept)}; --anew reads again.")
-            return read_file(self._kept)
+            return self._read()
         deeds = past.read()
         self._folder.mkdir(parents=True, exist_ok=True)
         if not past.is_lasting:
-            partial = self._kept.with_suffix(".partial")
-            pq.write_table(_table(deeds), partial)
-            partial.replace(self._kept)
+            self._keep(deeds)
         return deeds
+
+    def _read(self) -> Deeds:
+        return replace(read_file(self._kept), droughts=_droughts_in(self._droughts))
+
+    def _keep(self, deeds: Deeds) -> None:
+        """Write *deeds*; the file that says that all is there comes last, and whole."""
+        pq.write_table(_table_of_droughts(deeds.droughts), self._droughts)
+        partial = self._kept.with_suffix(".partial")
+        pq.write_table(_table(deeds), partial)
+        partial.replace(self._kept)
 
     def checkpoint(self, deeds: Deeds) -> Path:
         """Return where a training on *deeds* is kept: another one for other data."""
@@ -88,3 +99,21 @@ def _table(deeds: Deeds) -> pa.Table:
             "price": pa.array(deeds.prices, from_pandas=True),
         }
     )
+
+
+def _table_of_droughts(droughts: Droughts) -> pa.Table:
+    return pa.table(
+        {
+            "product_id": pa.array(droughts.products, pa.string()),
+            "since_ms": droughts.since_ms,
+            "until_ms": droughts.until_ms,
+        }
+    )
+
+
+def _droughts_in(path: Path) -> Droughts:
+    """Return what is kept at *path*; a training that an older version began has nothing there."""
+    if not path.exists():
+        return NO_DROUGHTS
+    products, since_ms, until_ms = (column.to_numpy() for column in pq.read_table(path).columns)
+    return Droughts(products.astype(object), since_ms, until_ms)

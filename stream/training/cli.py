@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stream.settings import load
+from stream.model_specs import FORECASTER, RECOMMENDER
+from stream.settings import Settings, load
 
 if TYPE_CHECKING:
     from stream.training.past import Past
@@ -58,7 +59,7 @@ def recommender(
     """Learn what visitors act on next. Stopped, the same command goes on from where it was."""
     from stream.training.command import Wanted, run_train_recommender
 
-    past = _past(source, since, settings)
+    past = _past(source, RECOMMENDER.name, since, settings=load(settings))
     wanted = Wanted(past, repository, min_count, max_products, minutes, seed, anew)
     raise typer.Exit(run_train_recommender(wanted))
 
@@ -77,16 +78,17 @@ def forecaster(
     """Learn how many units are sold on the days ahead. Stopped, the same command goes on."""
     from stream.training.command import Wanted, run_train_forecaster
 
-    past = _past(source, since, settings)
-    wanted = Wanted(past, repository, min_count, 0, minutes, seed, anew)
+    told = load(settings)
+    past = _past(source, FORECASTER.name, since, settings=told)
+    wanted = Wanted(past, repository, min_count, 0, minutes, seed, anew, days=told.days)
     raise typer.Exit(run_train_forecaster(wanted))
 
 
-def _past(source: str, since: str | None, settings: Path | None) -> Past:
+def _past(source: str, model: str, since: str | None, *, settings: Settings) -> Past:
     from stream.training.past import PastFile, PastTopics
 
     if source == _TOPIC:
-        return PastTopics(load(settings), since)
+        return PastTopics(settings, model, since)
     if since is not None:
         raise typer.BadParameter("is for --from topic only", param_hint="--since")
     return PastFile(Path(source))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -22,8 +22,10 @@ from stream.models.forecaster import SETTINGS, train_forecaster
 from stream.models.progress import Progress
 from stream.models.recommender import NETWORK, train_recommender
 from stream.repository import fits, served_in, versions_in
+from stream.store_days import StoreDays
 from stream.training.begun import Begun
 from stream.training.deeds import Deeds
+from stream.training.demand import demand_of
 from stream.training.past import Past
 
 #: As a shell has it for a process that Ctrl-C ended.
@@ -48,6 +50,7 @@ class Wanted:
         min_count: Acts with a product, or sales of it, that make it worth knowing.
         minutes: At most.
         anew: Whether one that was stopped is forgotten.
+        days: The store's, by which demand is counted.
     """
 
     past: Past
@@ -57,6 +60,7 @@ class Wanted:
     minutes: float
     seed: int
     anew: bool = False
+    days: StoreDays = field(default_factory=StoreDays)
 
 
 def run_train_recommender(wanted: Wanted) -> int:
@@ -90,20 +94,21 @@ def run_train_forecaster(wanted: Wanted) -> int:
 
     def make(deeds: Deeds, checkpoint: Checkpoint, progress: Progress) -> Made:
         trained = train_forecaster(
-            deeds.demand(wanted.min_count),
+            demand_of(deeds, wanted.min_count, wanted.days.calendar()),
             seconds=60 * wanted.minutes,
             seed=wanted.seed,
             checkpoint=checkpoint,
             progress=progress,
         )
         about = _about(wanted, deeds, trained.settings)
+        about |= {"days": asdict(wanted.days), "droughts": len(deeds.droughts)}
         version = export_forecaster(trained, wanted.repository, about=about)
         return Made(version, trained.metrics)
 
-    return _run(FORECASTER, wanted, SETTINGS, make)
+    return _run(FORECASTER, wanted, {**SETTINGS, "days": wanted.days}, make)
 
 
-def _run(spec: ModelSpec, wanted: Wanted, network: Mapping[str, float], make: Make) -> int:
+def _run(spec: ModelSpec, wanted: Wanted, network: Mapping[str, object], make: Make) -> int:
     console = Console(highlight=False)
     model = wanted.repository / spec.name
     if versions_in(model) and not fits(model, spec):
@@ -156,7 +161,7 @@ def _stopped(checkpoint: Path | None) -> str:
     return "Stopped before anything was learnt; the same command begins again."
 
 
-def _told(wanted: Wanted, network: Mapping[str, float]) -> Mapping[str, object]:
+def _told(wanted: Wanted, network: Mapping[str, object]) -> Mapping[str, object]:
     """Return what makes another training of it; more time is no other one."""
     return {
         "past": wanted.past.name,

@@ -1,26 +1,16 @@
-"""What a store's visitors did, in columns: what both models learn from."""
+"""What a store's visitors did, in columns, and what they could not buy: what both models learn from."""
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stream.domain.trail import Kind
-from stream.errors import Misconfigured
 from stream.models.acts import History
-from stream.models.demand_history import (
-    UNKNOWN,
-    DemandHistory,
-    mean_by_day,
-    open_steps,
-    relative_prices,
-)
-
-DAY_MS = 24 * 3600 * 1000
-MAX_DAYS = 2 * 365
+from stream.training.shelves import NO_DROUGHTS, Droughts
 
 Names = NDArray[np.object_]
 Numbers = NDArray[np.int64]
@@ -33,10 +23,12 @@ class Deeds:
     Attributes:
         visitors: Whose each is.
         products: Its product.
-        at_ms: When it was; numbers that rise where only the order is known.
+        at_ms: When it was; numbers that rise where only the order is known. What was cancelled has the
+            time at which it was ordered, where that is known.
         kinds: ``domain.trail.Kind``.
         quantities: Units.
         prices: Of a unit, NaN where unknown; of all products in one currency, or of each.
+        droughts: When products were sold out, as far as that is known.
     """
 
     visitors: Names
@@ -45,6 +37,7 @@ class Deeds:
     kinds: Numbers
     quantities: Numbers
     prices: NDArray[np.float64]
+    droughts: Droughts = NO_DROUGHTS
 
     def __len__(self) -> int:
         return len(self.at_ms)
@@ -57,63 +50,35 @@ class Deeds:
             digest.update("\n".join(names.tolist()).encode())
         for numbers in (self.at_ms, self.kinds, self.quantities, self.prices):
             digest.update(numbers.tobytes())
+        dry = self.droughts
+        digest.update("\n".join(dry.products.tolist()).encode())
+        for times in (dry.since_ms, dry.until_ms):
+            digest.update(times.tobytes())
         return digest.hexdigest()
 
     def histories(self) -> list[History]:
-        """Return what each visitor did, oldest first."""
-        _, owners = np.unique(self.visitors.astype(str), return_inverse=True)
+        """Return what each visitor did, oldest first; an order that was cancelled was placed."""
+        done = np.flatnonzero(self.kinds != Kind.CANCEL)
+        _, owners = np.unique(self.visitors[done].astype(str), return_inverse=True)
         order = np.argsort(owners, kind="stable")
         cuts = np.flatnonzero(np.diff(owners[order])) + 1
-        columns = (np.split(each[order], cuts) for each in (self.products, self.at_ms, self.kinds))
+        columns = (
+            np.split(each[done[order]], cuts) for each in (self.products, self.at_ms, self.kinds)
+        )
         return [
             History(*(part.tolist() for part in of_one)) for of_one in zip(*columns, strict=True)
         ]
-
-    def demand(self, min_count: int) -> DemandHistory:
-        """Return the units sold a day, UTC, of products sold *min_count* times, and their weekdays.
-
-        Of the last ``MAX_DAYS``: what sold before says little of what sells next. Unknown is what is
-        before a product's first sale; closed are days without a sale of any product, however seldom
-        those sold.
-
-        Raises:
-            Misconfigured: No product was sold so often.
-        """
-        last = int(self.at_ms.max()) // DAY_MS
-        sold = (self.kinds == Kind.PURCHASE) & (self.at_ms // DAY_MS > last - MAX_DAYS)
-        names, products, counts = np.unique(
-            self.products[sold].astype(str), return_inverse=True, return_counts=True
-        )
-        days = self.at_ms[sold] // DAY_MS
-        wanted = np.flatnonzero(counts >= min_count)
-        if not len(wanted):
-            raise Misconfigured(
-                f"expected a product that was sold {min_count} times, got {len(names)} products, "
-                f"sold up to {counts.max(initial=0)} times"
-            )
-        first = int(days.min())
-        units = np.zeros((len(names), int(days.max()) - first + 1), dtype=np.float32)
-        np.add.at(units, (products, days - first), self.quantities[sold])
-        before = np.arange(units.shape[1]) < (units > 0).argmax(axis=1)[:, None]
-        units[before] = UNKNOWN
-        # 1 January 1970 was a Thursday.
-        paid = mean_by_day(self.prices[sold], products, days - first, shape=units.shape)
-        return DemandHistory.of(
-            units[wanted],
-            (first + 3) % 7,
-            is_open=open_steps(units),
-            price=relative_prices(paid[wanted], units[wanted]),
-        )
 
 
 def in_time(deeds: Deeds) -> Deeds:
     """Return *deeds* in order of time; those of one time stay in their order."""
     order = np.argsort(deeds.at_ms, kind="stable")
-    return Deeds(
-        deeds.visitors[order],
-        deeds.products[order],
-        deeds.at_ms[order],
-        deeds.kinds[order],
-        deeds.quantities[order],
-        deeds.prices[order],
+    return replace(
+        deeds,
+        visitors=deeds.visitors[order],
+        products=deeds.products[order],
+        at_ms=deeds.at_ms[order],
+        kinds=deeds.kinds[order],
+        quantities=deeds.quantities[order],
+        prices=deeds.prices[order],
     )

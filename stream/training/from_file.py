@@ -21,6 +21,7 @@ KINDS: Mapping[str, Kind] = {
     "click": Kind.CLICK,
     "add": Kind.ADD,
     "purchase": Kind.PURCHASE,
+    "cancel": Kind.CANCEL,
 }
 _NEEDED = ("visitor_id", "product_id", "occurred_at_ms")
 #: May be absent: everything is then a purchase, of one unit, at an unknown price.

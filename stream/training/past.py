@@ -13,7 +13,7 @@ from stream.moments import moment_ms
 from stream.settings import Settings
 from stream.training.deeds import Deeds
 from stream.training.from_file import read_file
-from stream.training.from_topics import read_topics
+from stream.training.from_topics import LEARNT_FROM, read_topics
 
 
 class Past(Protocol):
@@ -54,13 +54,15 @@ class PastFile:
 
 @dataclass(frozen=True, slots=True)
 class PastTopics:
-    """What a broker holds of a store's events and orders.
+    """What a broker holds of what a model learns from.
 
     Attributes:
+        model: Which.
         since: What was appended before is left out; as a person writes it, None takes all.
     """
 
     settings: Settings
+    model: str
     since: str | None
     is_lasting = False
 
@@ -74,6 +76,10 @@ class PastTopics:
         """Return what they hold by now, and say how much that is; raises as ``read_topics``."""
         now_ms = int(time.time() * 1000)
         since_ms = None if self.since is None else moment_ms(self.since, now_ms, option="--since")
-        deeds, n_unreadable = asyncio.run(read_topics(self.settings, since_ms=since_ms))
-        sys.stderr.write(f"{len(deeds):,} acts read; {n_unreadable:,} records could not be.\n")
+        topics = LEARNT_FROM[self.model]
+        deeds, n_unreadable = asyncio.run(read_topics(self.settings, topics, since_ms=since_ms))
+        droughts = f", {len(deeds.droughts):,} droughts" if len(deeds.droughts) else ""
+        sys.stderr.write(
+            f"{len(deeds):,} acts{droughts} read; {n_unreadable:,} records could not be.\n"
+        )
         return deeds

@@ -16,6 +16,7 @@ from stream.model_specs import (
     MODELS,
     N_CANDIDATES,
     N_DAY_CHANNELS,
+    PAST_DAYS,
     QUANTILES,
     RECOMMENDER,
     VOCABULARY,
@@ -47,7 +48,7 @@ def test_the_specifications_are_what_workers_and_servers_were_told() -> None:
         ],
         "recommender_vocabulary": [("span", "INT64", (2,)), ("product_ids", "BYTES", (-1,))],
         "forecaster": [
-            ("demand", "FP32", (84,)),
+            ("demand", "FP32", (364,)),
             ("weekday", "INT64", (1,)),
             ("days", "FP32", (112, 2)),
             ("cumulative", "FP32", (28, 9)),
@@ -97,7 +98,7 @@ def test_a_version_carries_its_code_and_imports_nothing_of_ours(tiny_repository:
 def test_axes_have_one_source() -> None:
     assert RECOMMENDER.inputs[0].shape == (MAX_ITEMS,)
     assert {tensor.shape for tensor in RECOMMENDER.outputs} == {(N_CANDIDATES,)}
-    assert FORECASTER.inputs[0].shape == (HISTORY_DAYS,)
+    assert FORECASTER.inputs[0].shape == (PAST_DAYS,)
     assert FORECASTER.inputs[2].shape == (HISTORY_DAYS + HORIZON_DAYS, N_DAY_CHANNELS)
     assert FORECASTER.outputs[0].shape == (HORIZON_DAYS, len(QUANTILES))
     assert VOCABULARY.max_rows == 0

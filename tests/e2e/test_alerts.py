@@ -220,11 +220,11 @@ def test_worse_is_told_at_once_and_better_once_the_last_message_is_old_enough(sh
     shop.counts("lived", 4)
     shop.hears("lived", "stockout_risk", "opened")
 
-    shop.receives("lived", 12)
+    shop.receives("lived", 20)  # lasts longer by days, whatever the network was trained to say
     held_back = shop.hears_no_more("lived")
     shop.passes(minutes=A_WHILE)
     better = shop.hears("lived", "stockout_risk", "updated")
-    shop.sells("lived", 16)
+    shop.sells("lived", 24)
     worse = shop.hears("lived", "out_of_stock", "updated")
     shop.receives("lived", 200)
     still = shop.hears_no_more("lived")[-1]
@@ -233,7 +233,7 @@ def test_worse_is_told_at_once_and_better_once_the_last_message_is_old_enough(sh
 
     told = shop.told("lived")
     assert [each.status for each in held_back] == ["opened"]
-    assert (better.figures.on_hand, worse.figures.on_hand) == (16, 0)
+    assert (better.figures.on_hand, worse.figures.on_hand) == (24, 0)
     assert worse.occurred_at_ms - better.occurred_at_ms < HOUR_MS / 60
     assert still == worse
     assert [each.revision for each in told] == [1, 2, 3, 4]
@@ -348,6 +348,29 @@ def test_what_lasts_far_longer_than_is_planned_is_overstock_until_it_is_sold(sho
     assert alert.figures.revenue_at_risk_per_day == 0
     assert f"{alert.figures.excess_units} more than are wanted" in alert.explanation
     assert over.explanation.endswith("no longer too many.")
+
+
+def test_a_promotion_that_is_planned_is_in_the_forecast_until_it_is_withdrawn(shop: Shop) -> None:
+    """Products with the same past are forecast the same but for their prices."""
+    shop.has_sold({"usual": 4, "promoted": 4, "withdrawn": 4}, price=2.5)
+    shop.plans_price("promoted", 1.25, n_days=14)
+    shop.plans_price("withdrawn", 1.25, n_days=14)
+    shop.plans_price("withdrawn", None, n_days=14)
+    planned = shop.knows("promoted").plans
+
+    usual, promoted, withdrawn = (
+        daily_demand_of(shop, product_id) for product_id in ("usual", "promoted", "withdrawn")
+    )
+
+    assert [(each.first_day - shop.today, each.price) for each in planned] == [(1, 1.25)]
+    assert promoted != usual
+    assert withdrawn == usual
+
+
+def daily_demand_of(shop: Shop, product_id: str) -> float:
+    """Count so few units that planners hear of it, and return what they read is wanted a day."""
+    shop.counts(product_id, 10)
+    return shop.hears(product_id, "stockout_risk", "opened").figures.daily_demand
 
 
 # --- What recommendations make of it -----------------------------------------------------------

@@ -14,6 +14,7 @@ from stream.domain.events import (
     OrderCancelled,
     OrderCompleted,
     OrderRefunded,
+    PricePlanned,
     StockEvent,
     StockLevelSet,
     StockOrdered,
@@ -83,12 +84,13 @@ class Shop:
         *,
         n_days: int = 60,
         closed_weekdays: Sequence[int] = (),
+        price: float | None = None,
     ) -> None:
         """Tell the past of products, until yesterday; return once the workers know it."""
         days = range(self.today - n_days, self.today)
         self.store.publish(
             *(
-                as_history(record_of(self._past_order(product_id, units, day)))
+                as_history(record_of(self._past_order(product_id, units, day, price=price)))
                 for product_id, units in units_a_day.items()
                 for day in days
                 if weekday_of(day) not in closed_weekdays
@@ -178,6 +180,21 @@ class Shop:
             )
         )
 
+    def plans_price(self, product_id: str, price: float | None, *, n_days: int) -> None:
+        """A price is planned for so many days from tomorrow on, or none any more."""
+        n, at_ms = self._next()
+        tomorrow_ms = (self.today + 1) * DAY_MS
+        self._tell(
+            PricePlanned(
+                event_id=f"plan-{n}",
+                occurred_at_ms=at_ms,
+                product_id=product_id,
+                begins_at_ms=tomorrow_ms,
+                ends_at_ms=tomorrow_ms + n_days * DAY_MS,
+                price=price,
+            )
+        )
+
     # -- what comes of it
 
     def told(self, product_id: str, situation: Situation = "shortage") -> list[StockAlert]:
@@ -232,13 +249,15 @@ class Shop:
     def _tell(self, *events: VisitorEvent | StockEvent) -> None:
         self.store.publish(*map(record_of, events))
 
-    def _past_order(self, product_id: str, units: int, day: int) -> OrderCompleted:
+    def _past_order(
+        self, product_id: str, units: int, day: int, *, price: float | None
+    ) -> OrderCompleted:
         return OrderCompleted(
             event_id=f"past-{product_id}-{day}",
             occurred_at_ms=day * DAY_MS + self._noon_ms,
             visitor_id="household",
             order_id=f"past-{product_id}-{day}",
-            products=(Item(product_id, quantity=units),),
+            products=(Item(product_id, quantity=units, price=price),),
         )
 
 

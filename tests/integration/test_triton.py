@@ -23,6 +23,7 @@ from stream.model_specs import (
     MODELS,
     N_CANDIDATES,
     OPEN,
+    PAST_DAYS,
     PRICE,
     RECOMMENDER,
     VOCABULARY,
@@ -104,8 +105,8 @@ async def test_a_span_of_the_vocabulary_is_answered(models: TritonModels) -> Non
 
 
 async def test_forecasts_never_fall_along_either_axis(models: TritonModels) -> None:
-    demand = make_demand()[:, :HISTORY_DAYS]
-    demand[:8, :70] = -1
+    demand = make_demand(n_days=PAST_DAYS)
+    demand[:8, :-14] = -1
 
     inputs: Tensors = {
         "demand": demand,
@@ -140,7 +141,7 @@ async def test_demand_that_makes_no_sense_is_refused(
     models: TritonModels, units: float, weekday: int, message: str
 ) -> None:
     inputs: Tensors = {
-        "demand": np.full((1, HISTORY_DAYS), units, np.float32),
+        "demand": np.full((1, PAST_DAYS), units, np.float32),
         "weekday": np.array([[weekday]], np.int64),
         "days": make_days(1),
     }
@@ -165,7 +166,7 @@ async def test_days_that_make_no_sense_are_refused(
     days = make_days(1)
     days[0, HISTORY_DAYS, channel] = value
     inputs: Tensors = {
-        "demand": np.ones((1, HISTORY_DAYS), np.float32),
+        "demand": np.ones((1, PAST_DAYS), np.float32),
         "weekday": np.zeros((1, 1), np.int64),
         "days": days,
     }
@@ -178,7 +179,7 @@ async def test_closed_days_ahead_add_nothing_to_a_forecast(models: TritonModels)
     days = make_days(1)
     days[0, HISTORY_DAYS + 2, OPEN] = 0
     inputs: Tensors = {
-        "demand": np.ones((1, HISTORY_DAYS), np.float32),
+        "demand": np.ones((1, PAST_DAYS), np.float32),
         "weekday": np.zeros((1, 1), np.int64),
         "days": days,
     }

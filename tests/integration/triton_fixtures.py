@@ -1,4 +1,4 @@
-"""A real Triton with tiny models, trained in seconds, shared by a test session."""
+"""A real Triton with tiny models, trained in a few steps, shared by a test session."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ from stream.models.demand_history import DemandHistory
 from stream.ports import Tensors
 
 N_PRODUCTS = 80
+N_RECOMMENDER_STEPS, N_FORECASTER_STEPS, MAX_TRAINING_S = 100, 150, 600.0
 MODEL_NAMES = tuple(spec.name for spec in MODELS)
 
 
@@ -73,10 +74,21 @@ def inputs_of(items: NDArray[np.int64]) -> Tensors:
 
 @pytest.fixture(scope="session")
 def tiny_repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from stream.models.train import train_all  # noqa: PLC0415 - torch, only where it is needed
+    """Models of so many steps, not of so many seconds: they say the same on a busy machine."""
+    # Torch, only where it is needed.
+    from stream.models.export import export_forecaster, export_recommender  # noqa: PLC0415
+    from stream.models.fitting import Budget  # noqa: PLC0415
+    from stream.models.forecaster import train_forecaster  # noqa: PLC0415
+    from stream.models.recommender import train_recommender  # noqa: PLC0415
 
     repository = tmp_path_factory.mktemp("repository") / "models"
-    train_all(make_histories(), make_history(), repository, budget_s=4.0, min_count=2)
+    budget = Budget(MAX_TRAINING_S, N_RECOMMENDER_STEPS)
+    recommender = train_recommender(make_histories(), min_count=2, budget=budget)
+    export_recommender(recommender, repository)
+    forecaster = train_forecaster(
+        make_history(), seconds=MAX_TRAINING_S, max_steps=N_FORECASTER_STEPS
+    )
+    export_forecaster(forecaster, repository)
     return repository
 
 

@@ -15,6 +15,7 @@ from stream.domain.events import (
     OrderCompleted,
     OrdersEvent,
     Origin,
+    PricePlanned,
     ProductAdded,
     ProductClicked,
     ProductRemoved,
@@ -96,6 +97,26 @@ def make_level(
         as_of_ms=as_of_ms,
         price=price,
         lead_time_days=lead_time_days,
+    )
+
+
+def make_plan(
+    price: float | None = 2.0,
+    *,
+    event_id: str = "plan-0",
+    occurred_at_ms: int = NOON_MS,
+    begins_at_ms: int = (TODAY + 1) * DAY_MS,
+    ends_at_ms: int = (TODAY + 8) * DAY_MS,
+    product_id: str = "milk",
+) -> PricePlanned:
+    """A price for the week from tomorrow on, told at noon."""
+    return PricePlanned(
+        event_id=event_id,
+        occurred_at_ms=occurred_at_ms,
+        product_id=product_id,
+        begins_at_ms=begins_at_ms,
+        ends_at_ms=ends_at_ms,
+        price=price,
     )
 
 

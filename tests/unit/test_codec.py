@@ -27,7 +27,15 @@ from stream.domain.outputs import Cover, Recommendation, RecommendedItem, Strate
 from stream.domain.ranking import SIMILAR_SESSIONS, trends
 from stream.errors import InvalidEvent
 from stream.settings import BATCH_OVERHEAD_BYTES
-from tests.unit.builders import NOON_MS, Record, make_level, make_movement, make_order, make_view
+from tests.unit.builders import (
+    NOON_MS,
+    Record,
+    make_level,
+    make_movement,
+    make_order,
+    make_plan,
+    make_view,
+)
 
 TOPIC = "store.events.v1"
 VIEW = encode(make_view())
@@ -52,7 +60,20 @@ def test_encoded_events_are_read_as_they_were() -> None:
     assert decode_clickstream(Record(encode(make_view())), TOPIC, 0) == make_view()
     assert decode_orders(Record(encode(make_order())), TOPIC, 0) == make_order()
     assert decode_stock_level(Record(encode(make_level())), TOPIC, 0) == make_level()
+    assert decode_stock_level(Record(encode(make_plan())), TOPIC, 0) == make_plan()
     assert decode_movement(Record(encode(make_movement())), TOPIC, 0) == make_movement()
+
+
+def test_a_plan_that_ends_before_it_begins_is_refused() -> None:
+    value = encode(make_plan(ends_at_ms=NOON_MS + 10**9))
+    value = value.replace(str(NOON_MS + 10**9).encode(), str(NOON_MS).encode())
+
+    with pytest.raises(InvalidEvent) as caught:
+        decode_stock_level(Record(value), "store.stock-levels.v1", 2)
+
+    assert str(caught.value) == (
+        "store.stock-levels.v1[2]@3: Expected `ends_at_ms` > `begins_at_ms`"
+    )
 
 
 def test_mistake_is_located_in_the_topic_and_in_the_value() -> None:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import os
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -166,10 +165,3 @@ def test_every_setting_is_described() -> None:
 
     assert all(field.description for field in Settings.model_fields.values())
     assert all(f"`{PREFIX}{name.upper()}`" in table for name in Settings.model_fields)
-
-
-def test_days_closed_are_read_from_text() -> None:
-    settings = Settings(closed_weekdays="Sat, sun", closed_dates="2026-12-25")
-
-    assert settings.days_closed == (frozenset({5, 6}), frozenset({date(2026, 12, 25)}))
-    assert Settings().days_closed == (frozenset(), frozenset())

@@ -8,7 +8,7 @@ from stream.domain.events import Item, ProductAdded, RecommendationClicked
 from stream.domain.trail import Kind
 from stream.settings import Settings
 from stream.topics import EVENTS
-from stream.training.from_topics import read_topics
+from stream.training.from_topics import LEARNT_FROM, read_topics
 from tests.harness.events import raw, record_of
 from tests.harness.store import Store
 from tests.unit.builders import NOON_MS, make_order, make_view
@@ -24,10 +24,6 @@ CLICKED = RecommendationClicked(
 )
 
 
-def settings_of(store: Store) -> Settings:
-    return Settings(bootstrap_servers=store.bootstrap)
-
-
 async def test_acts_of_both_topics_are_read_in_order_of_time_and_once(store: Store) -> None:
     order = make_order(2, products=[Item("milk", 3), Item("eggs")])
     sent = [
@@ -39,7 +35,9 @@ async def test_acts_of_both_topics_are_read_in_order_of_time_and_once(store: Sto
     broken = raw(EVENTS, b"{", key=b"ann")
     store.publish(*map(record_of, sent), *map(record_of, sent), broken)
 
-    deeds, n_unreadable = await read_topics(settings_of(store), since_ms=None)
+    deeds, n_unreadable = await read_topics(
+        Settings(bootstrap_servers=store.bootstrap), LEARNT_FROM["recommender"], since_ms=None
+    )
 
     assert n_unreadable == 1
     assert deeds.histories() == [

@@ -3,6 +3,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import pytest
 
 from stream.domain.calendar import DAY_MS, UTC_DAYS, Calendar, date_of, weekday_of
@@ -53,3 +54,13 @@ def test_store_is_closed_on_weekdays_and_on_single_days() -> None:
     assert weekday_of(christmas) == 4
     assert opening.tolist() == [True, False, True, False]
     assert UTC_DAYS.opening(christmas, 2).all()
+
+
+@pytest.mark.parametrize("calendar", [UTC_DAYS, BERLIN], ids=["UTC", "Berlin"])
+def test_days_of_many_moments_are_those_of_each(calendar: Calendar) -> None:
+    at_ms = np.random.default_rng(3).integers(0, 4 * 365 * DAY_MS, 500)
+
+    days = calendar.days_of(at_ms)
+
+    assert days.tolist() == [calendar.day_of(moment) for moment in at_ms.tolist()]
+    assert calendar.days_of(at_ms[:0]).tolist() == []

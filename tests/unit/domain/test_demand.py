@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from stream.domain.calendar import DAY_MS, UTC_DAYS, weekday_of
-from stream.domain.demand import empirical_quantiles, filled, with_own_past
+from stream.domain.demand import empirical_quantiles, filled
 from stream.model_specs import HISTORY_DAYS, HORIZON_DAYS, QUANTILES
 
 MEDIAN = QUANTILES.index(0.5)
@@ -112,46 +112,3 @@ def test_store_that_opens_late_is_forecast_nothing_until_then() -> None:
     steady = empirical_quantiles(days(*[2.0] * HISTORY_DAYS), opening)
 
     assert steady[:4, -1].tolist() == [0.0, 0.0, 0.0, 2.0]
-
-
-# --- Own past beside the network ---------------------------------------------------------------
-
-OPEN = np.ones(HORIZON_DAYS, dtype=bool)
-NETWORK = np.cumsum(np.full((HORIZON_DAYS, len(QUANTILES)), 4.0, np.float32), axis=0)
-
-
-def test_known_past_draws_a_forecast_to_itself() -> None:
-    mixed = with_own_past(NETWORK, days(*[2.0] * HISTORY_DAYS), OPEN)
-
-    assert mixed[:, MEDIAN].tolist() == pytest.approx([2.4 * n for n in range(1, 29)])
-
-
-def test_new_product_is_forecast_as_the_network_says() -> None:
-    assert with_own_past(NETWORK, days(), OPEN).tolist() == NETWORK.tolist()
-    one_day = with_own_past(NETWORK, days(0.0), OPEN)
-    assert one_day[-1, MEDIAN] == pytest.approx(NETWORK[-1, MEDIAN], rel=0.02)
-
-
-def test_past_of_all_products_is_mixed_as_that_of_each() -> None:
-    draw = np.random.default_rng(2)
-    windows = draw.poisson(3, (5, HISTORY_DAYS)).astype(np.float32)
-    opening = np.arange(HORIZON_DAYS) % 7 != 6
-
-    together = with_own_past(np.stack([NETWORK] * 5), windows, opening)
-
-    for row, window in zip(together, windows, strict=True):
-        assert row == pytest.approx(with_own_past(NETWORK, window, opening))
-
-
-@given(st.lists(st.integers(0, 50).map(float), max_size=HISTORY_DAYS), st.integers(0, 2**32))
-def test_mixed_forecast_never_falls(units: list[float], seed: int) -> None:
-    draw = np.random.default_rng(seed)
-    parts = draw.gamma(0.4, 1.0, (HORIZON_DAYS, len(QUANTILES)))
-    network = parts.cumsum(axis=0).cumsum(axis=1).astype(np.float32)
-    opening = draw.random(HORIZON_DAYS) < 0.8
-
-    mixed = with_own_past(network, days(*units), opening)
-
-    assert mixed.dtype == np.float32
-    assert (np.diff(mixed, axis=0) >= -1e-4).all()
-    assert (np.diff(mixed, axis=1) >= -1e-4).all()

@@ -15,8 +15,8 @@ from stream.domain import changes
 from stream.domain.applied import Source
 from stream.domain.events import (
     Delivery,
+    PositionFact,
     StockAdjusted,
-    StockLevelEvent,
     StockLevelSet,
     StockMovement,
     StockOrdered,
@@ -38,7 +38,7 @@ from tests.unit.builders import deliveries as delivered
 LOCATIONS = ("Graz", "Wien", None)
 MINUTE_MS = 60_000
 
-Fact = StockMovement | tuple[StockLevelEvent, Source]
+Fact = StockMovement | tuple[PositionFact, Source]
 
 
 # --- Any order, repeat and delay ---------------------------------------------------------------
@@ -49,7 +49,7 @@ PLACE = st.sampled_from(LOCATIONS)
 
 
 @st.composite
-def level_events(draw: st.DrawFn) -> StockLevelEvent:
+def level_events(draw: st.DrawFn) -> PositionFact:
     """An event of the stock levels topic, as of some time within three days."""
     at_ms, units, kind = draw(AT_MS), draw(UNITS), draw(st.sampled_from("cccroa"))
     about: dict[str, Any] = {
@@ -87,8 +87,8 @@ class Book:
     facts: Sequence[Fact]
 
     @property
-    def once(self) -> list[tuple[int, StockMovement | StockLevelEvent]]:
-        found, seen = list[tuple[int, StockMovement | StockLevelEvent]](), set[str]()
+    def once(self) -> list[tuple[int, StockMovement | PositionFact]]:
+        found, seen = list[tuple[int, StockMovement | PositionFact]](), set[str]()
         for place, fact in enumerate(self.facts):
             if isinstance(fact, StockMovement):
                 found.append((place, fact))
@@ -111,7 +111,7 @@ class Book:
             return counted
         return {None: last}
 
-    def after_counts(self, kind: type | tuple[type, ...]) -> list[StockMovement | StockLevelEvent]:
+    def after_counts(self, kind: type | tuple[type, ...]) -> list[StockMovement | PositionFact]:
         """Those of a kind that no count knows of; where one's location was never counted, any."""
         counts = self.counts
         last_ms = max((each.occurred_at_ms for each in counts.values()), default=-1)
@@ -161,7 +161,7 @@ def folded(facts: Sequence[Fact]) -> Product:
     st.lists(level_events(), max_size=16),
 )
 def test_position_is_that_of_an_offline_fold_in_any_order_with_any_repeat(
-    chance: Random, lines: list[StockMovement], events: list[StockLevelEvent]
+    chance: Random, lines: list[StockMovement], events: list[PositionFact]
 ) -> None:
     movements: list[Fact] = [
         replace(line, origin=replace(line.origin, offset=offset))

@@ -10,7 +10,6 @@ from msgspec.structs import replace
 from stream.domain import positions as at
 from stream.domain.applied import Source
 from stream.domain.calendar import DAY_MS, Calendar
-from stream.domain.demand import PAST_DAYS
 from stream.domain.events import (
     Delivery,
     StockAdjusted,
@@ -41,7 +40,7 @@ from stream.domain.products import (
     units_sold,
 )
 from stream.domain.products import deliveries as deliveries_of
-from stream.model_specs import HISTORY_DAYS
+from stream.model_specs import HISTORY_DAYS, PAST_DAYS
 from tests.unit.builders import (
     NOON_MS,
     TODAY,

@@ -50,7 +50,14 @@ def lines_file(folder: Path, lines: list[dict[str, object]]) -> Path:
 
 def make_series(units: NDArray[Any], **steps: int) -> Series:
     """Return series of months that each forecast reads two seasons of."""
-    known: dict[str, int] = {"first_phase": 0, "season": 4, "horizon": 4, "history": 8, **steps}
+    known: dict[str, int] = {
+        "first_phase": 0,
+        "season": 4,
+        "horizon": 4,
+        "history": 8,
+        "n_past": steps.get("history", 8),
+        **steps,
+    }
     ids = tuple(map(str, range(len(units))))
     is_open = (True,) * units.shape[1]
     return Series(ids, units.astype(np.float32), Steps("month", **known, is_open=is_open))

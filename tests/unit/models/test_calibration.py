@@ -12,7 +12,7 @@ from stream.models.calibration import calibrate
 from stream.models.counts import held
 from stream.models.demand_history import DemandHistory
 from stream.models.quantile_fitting import Windows
-from stream.models.served.forecaster.network import DemandQuantiles
+from stream.models.served.forecaster.network import PRICE, DemandQuantiles
 
 SETTINGS = {"history": 8, "horizon": 4, "n_quantiles": len(QUANTILES), "width": 8, "season": 7}
 N_DAYS = 60
@@ -50,7 +50,7 @@ def test_a_forecast_that_is_too_narrow_is_widened_to_what_came(windows: Windows)
     before = shares_of(network, windows, 50)[:, -1]
     torch.manual_seed(1)
 
-    calibrate(network, windows, range(10, 40, 5), share=1.0)
+    calibrate(network, windows, range(10, 40, 5))
 
     after = shares_of(network, windows, 50)[:, -1]
     assert bool((before < 0.8).all())
@@ -59,13 +59,48 @@ def test_a_forecast_that_is_too_narrow_is_widened_to_what_came(windows: Windows)
 
 def test_calibrated_quantiles_never_fall_along_either_axis(windows: Windows) -> None:
     network = TooNarrow(**SETTINGS).eval()
-    calibrate(network, windows, range(10, 40, 5), share=1.0)
+    calibrate(network, windows, range(10, 40, 5))
 
     with torch.inference_mode():
         forecast = network(*windows.latest())
 
     assert bool((forecast.diff(dim=1) >= 0).all())
     assert bool((forecast.diff(dim=2) >= 0).all())
+
+
+@pytest.mark.parametrize("n_products", [1, 3])
+def test_few_products_move_little(windows: Windows, n_products: int) -> None:
+    """A quantile of few is in the middle of them, whatever its level."""
+    few = np.random.default_rng(5).poisson(100.0, (n_products, N_DAYS)).astype(np.float32)
+    network = TooNarrow(**SETTINGS).eval()
+    before = shares_of(network, windows, 50)
+
+    calibrate(network, Windows(DemandHistory.of(few, 0), network), range(10, 40, 5))
+
+    after = shares_of(network, windows, 50)
+    assert bool((after[:, -1] > before[:, -1] - 0.02).all())
+    assert bool((after[:, 0] < before[:, 0] + 0.02).all())
+
+
+def test_prices_of_the_windows_are_not_told(windows: Windows) -> None:
+    """They are those that were paid then; who asks does not know them."""
+    units = np.full((40, N_DAYS), 5, dtype=np.float32)
+    priced = DemandHistory.of(units, 0, price=np.full_like(units, -0.7))
+    asked: list[torch.Tensor] = []
+
+    class Asked(TooNarrow):
+        def forward(
+            self, demand: torch.Tensor, phase: torch.Tensor, days: torch.Tensor
+        ) -> torch.Tensor:
+            asked.append(days.clone())
+            return super().forward(demand, phase, days)
+
+    network = Asked(**SETTINGS).eval()
+
+    calibrate(network, Windows(priced, network), range(10, 40, 5))
+
+    assert len(asked) == 6
+    assert not any(days[:, :, PRICE].any() for days in asked)
 
 
 def test_without_windows_nothing_is_moved(windows: Windows) -> None:

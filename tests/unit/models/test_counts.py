@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -37,6 +38,7 @@ def probabilities(mean: float, size: float) -> NDArray[np.float64]:
     return shares
 
 
+@cache
 def counted(size: float, low: float = 0.03, high: float = 60.0) -> Counted:
     draw = np.random.default_rng(4)
 

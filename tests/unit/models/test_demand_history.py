@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
-import pytest
 
 from stream.models.demand_history import (
     DemandHistory,
     mean_by_day,
     open_steps,
-    relative_prices,
     without_sold_out,
 )
 
@@ -52,32 +48,6 @@ def test_a_product_that_was_always_sold_out_is_unknown() -> None:
     units = np.array([[0, 3, 0]], dtype=np.float32)
 
     assert without_sold_out(units, np.ones_like(units, dtype=bool)).tolist() == [[-1, -1, -1]]
-
-
-def test_a_price_is_that_of_its_week_over_the_usual_one() -> None:
-    paid = np.full((1, 24), 4.0, dtype=np.float32)
-    paid[0, 7:14], paid[0, 8:10] = 2.0, np.nan
-    paid[0, 21:] = 400.0
-
-    [price] = relative_prices(paid, np.ones_like(paid))
-
-    assert price[:7].tolist() == [0] * 7
-    assert price[7:14].tolist() == pytest.approx([-math.log(2)] * 7)
-    assert price[14:21].tolist() == [0] * 7
-    assert price[21:].tolist() == [1] * 3
-
-
-def test_a_price_that_shows_only_where_something_sold_stays_unknown() -> None:
-    paid = np.full((2, 28), np.nan, dtype=np.float32)
-    paid[:, :14], paid[:, 14:20] = 2.0, 1.0
-    paid[0, 10:] = np.nan
-    sold = np.ones_like(paid)
-
-    price = relative_prices(paid, sold)
-
-    assert not price[0].any()
-    assert price[1, 14:21].tolist() == pytest.approx([-math.log(2)] * 7)
-    assert not price[1, 21:].any()
 
 
 def test_the_price_of_a_day_is_the_mean_of_its_lines() -> None:

@@ -5,10 +5,23 @@ import math
 import pytest
 import torch
 
-from stream.model_specs import FORECASTER, HISTORY_DAYS, HORIZON_DAYS, MAX_ITEMS, QUANTILES
+from stream.model_specs import (
+    FORECASTER,
+    HISTORY_DAYS,
+    HORIZON_DAYS,
+    MAX_ITEMS,
+    PAST_DAYS,
+    QUANTILES,
+)
 from stream.models.forecaster import SETTINGS
 from stream.models.quantile_fitting import pinball
-from stream.models.served.forecaster.network import OPEN, PRICE, DemandQuantiles, scale_of
+from stream.models.served.forecaster.network import (
+    OPEN,
+    OWN_PAST,
+    PRICE,
+    DemandQuantiles,
+    scale_of,
+)
 from stream.models.served.recommender.network import SessionTransformer
 
 N_PRODUCTS = 100
@@ -150,8 +163,8 @@ def make_forecaster() -> DemandQuantiles:
 @torch.inference_mode()
 @pytest.mark.parametrize("scale", [0.0, 0.01, 1.0, 1e5])
 def test_forecasts_never_fall_along_either_axis(scale: float) -> None:
-    demand = torch.rand(64, HISTORY_DAYS, generator=torch.Generator().manual_seed(1)) * scale
-    demand[:32, :60] = -1
+    demand = torch.rand(64, PAST_DAYS, generator=torch.Generator().manual_seed(1)) * scale
+    demand[:32, :-24] = -1
 
     cumulative = make_forecaster()(demand, torch.arange(64) % 7, make_days(64))
 
@@ -164,7 +177,7 @@ def test_forecasts_never_fall_along_either_axis(scale: float) -> None:
 @torch.inference_mode()
 def test_forecasts_of_each_step_never_fall_over_the_levels_and_need_not_rise_over_steps() -> None:
     torch.manual_seed(1)
-    settings = {**SETTINGS, "history": 24, "horizon": 12, "season": 12, "cumulative": 0}
+    settings = {**SETTINGS, "history": 24, "past": 24, "horizon": 12, "season": 12, "cumulative": 0}
     network = DemandQuantiles(**settings).eval()
     demand = torch.rand(64, 24, generator=torch.Generator().manual_seed(1)) * 9
 
@@ -179,7 +192,7 @@ def test_forecasts_of_each_step_never_fall_over_the_levels_and_need_not_rise_ove
 @torch.inference_mode()
 def test_what_was_unknown_says_nothing() -> None:
     network, phase = make_forecaster(), torch.zeros(2, dtype=torch.int64)
-    demand = torch.full((2, HISTORY_DAYS), -1.0)
+    demand = torch.full((2, PAST_DAYS), -1.0)
     demand[1] = -7.0
     demand[:, -20:] = 3.0
 
@@ -189,12 +202,12 @@ def test_what_was_unknown_says_nothing() -> None:
 
 
 @torch.inference_mode()
-def test_what_is_told_to_have_sold_on_a_closed_day_says_nothing() -> None:
-    days, demand = make_days(2), torch.full((2, HISTORY_DAYS), 3.0)
-    days[:, 70, OPEN] = 0
-    demand[0, 70], demand[1, 70] = 0.0, -1.0
+def test_what_is_told_to_have_sold_on_a_closed_day_says_nothing_of_the_days_read() -> None:
+    days, demand = make_days(2), torch.full((2, PAST_DAYS), 3.0)
+    days[:, -50, OPEN] = 0
+    demand[0, HORIZON_DAYS - 50], demand[1, HORIZON_DAYS - 50] = 0.0, -1.0
 
-    one, other = make_forecaster()(demand, torch.zeros(2, dtype=torch.int64), days)
+    one, other = make_forecaster().learnt(demand, torch.zeros(2, dtype=torch.int64), days)
 
     assert torch.allclose(one, other, rtol=1e-5)
 
@@ -207,7 +220,7 @@ def test_closed_days_ahead_add_nothing_also_to_a_calibrated_forecast() -> None:
     draw = torch.Generator().manual_seed(2)
     # Levels that differ from day to day, each a mixture of neighbours.
     network.levels.copy_(torch.softmax(9 * torch.rand(network.levels.shape, generator=draw), dim=1))
-    demand = torch.rand(4, HISTORY_DAYS, generator=draw) * 5
+    demand = torch.rand(4, PAST_DAYS, generator=draw) * 5
 
     cumulative = network(demand, torch.zeros(4, dtype=torch.int64), days)
 
@@ -218,14 +231,48 @@ def test_closed_days_ahead_add_nothing_also_to_a_calibrated_forecast() -> None:
 
 
 @torch.inference_mode()
-def test_a_price_ahead_changes_the_days_that_have_it() -> None:
-    network, days = make_forecaster(), make_days(2)
+def test_a_price_ahead_changes_the_days_that_have_it_as_much_as_was_learnt() -> None:
+    """Drawn to the past is what would be without it: that had no such price."""
+    network, days, phase = make_forecaster(), make_days(2), torch.zeros(2).long()
     days[1, HISTORY_DAYS + 10 :, PRICE] = -0.5
     torch.nn.init.constant_(network.elasticity.bias, -2.0)
 
-    usual, cheap = network(torch.ones(2, HISTORY_DAYS), torch.zeros(2).long(), days)
+    usual, cheap = network(torch.ones(2, PAST_DAYS), phase, days)
 
+    learnt_usual, learnt_cheap = network.learnt(torch.ones(2, PAST_DAYS), phase, days)
     assert bool((cheap[-1] - cheap[9] > usual[-1] - usual[9]).all())
+    assert torch.allclose(cheap - usual, learnt_cheap - learnt_usual, rtol=1e-4, atol=1e-4)
+
+
+@torch.inference_mode()
+def test_a_forecast_is_drawn_to_its_own_year_by_as_much_of_it_as_is_known() -> None:
+    """Steady sales of 7 have no deviation: they are drawn to 7 a day, at each level."""
+    network, days, phase = make_forecaster(), make_days(3), torch.zeros(3).long()
+    days[:, HISTORY_DAYS + 6, OPEN] = 0
+    demand = torch.full((3, PAST_DAYS), -1.0)
+    demand[0, :-HISTORY_DAYS] = 7.0  # nothing is known of the days that are read one by one
+    demand[1, -HISTORY_DAYS // 2 :] = 7.0
+    n_open = days[0, HISTORY_DAYS:, OPEN].cumsum(dim=0)[:, None]
+
+    learnt, drawn = network.learnt(demand, phase, days), network(demand, phase, days)
+
+    for row, weight in enumerate((OWN_PAST, OWN_PAST / 2, 0.0)):
+        expected = learnt[row] + weight * (7 * n_open - learnt[row])
+        assert torch.allclose(drawn[row], expected, rtol=1e-4), row
+
+
+@torch.inference_mode()
+def test_own_past_is_as_wide_as_independent_days_of_its_deviation() -> None:
+    demand = torch.zeros(1, PAST_DAYS)
+    demand[:, ::2] = 20.0  # a mean of 10, a deviation of 10
+    network, phase = make_forecaster(), torch.zeros(1).long()
+    learnt = network.learnt(demand, phase, make_days(1))[0]
+
+    own = learnt + (network(demand, phase, make_days(1))[0] - learnt) / OWN_PAST
+
+    assert own[24, QUANTILES.index(0.5)] == pytest.approx(250, abs=0.1)
+    assert own[24, QUANTILES.index(0.9)] == pytest.approx(250 + 1.28155 * 10 * 5, abs=0.1)
+    assert own[0, 0] == 0  # no less, though 10 - 12.8 is
 
 
 def test_the_scale_ignores_unknown_days() -> None:

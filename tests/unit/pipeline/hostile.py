@@ -6,11 +6,13 @@ import json
 from typing import TypeAlias
 
 from stream.codec import encode
-from tests.unit.builders import make_level, make_movement, make_order, make_view
+from tests.unit.builders import NOON_MS, make_level, make_movement, make_order, make_plan, make_view
 
 #: Of the scenes' readers.
 MAX_EVENT_BYTES = 10_000
 YEAR_2200_MS = 7_258_118_400_000
+#: The end of the year 9999.
+LAST_MS = 253_402_300_799_999
 #: A value, and a part of the message that refuses it.
 Cases: TypeAlias = dict[str, tuple[bytes | None, str]]
 #: What comes of a record that can be read.
@@ -19,6 +21,7 @@ FOLDED = ""
 VIEW = encode(make_view(1, visitor_id="eve", product_id="p1"))
 ORDER = encode(make_order(1, visitor_id="eve", products=("p1", "p2")))
 LEVEL = encode(make_level(event_id="hostile", product_id="eve"))
+PLAN = encode(make_plan(event_id="hostile", product_id="eve"))
 MOVEMENT = encode(make_movement(product_id="eve"))
 
 
@@ -114,6 +117,10 @@ LEVELS_CASES: Cases = {
     "count as of the year 2200": (with_(LEVEL, as_of_ms=YEAR_2200_MS), FOLDED),
     "lead time NaN": (ending(LEVEL, b'"lead_time_days":NaN'), "malformed"),
     "lead time of no time": (with_(LEVEL, lead_time_days=0), FOLDED),
+    "price planned for all time": (with_(PLAN, begins_at_ms=0, ends_at_ms=LAST_MS), FOLDED),
+    "price planned for no time": (with_(PLAN, ends_at_ms=NOON_MS), "`ends_at_ms` > `begins_at_ms`"),
+    "price planned after all time": (with_(PLAN, ends_at_ms=LAST_MS + 1), "<= 253402300799999"),
+    "dearest price planned": (with_(PLAN, price=1e12), FOLDED),
 }
 MOVEMENTS_CASES: Cases = {
     "most units": (with_(MOVEMENT, units=-1_000_000), FOLDED),

@@ -7,10 +7,10 @@ import asyncio
 import msgspec
 
 from stream.codec import HISTORY_HEADER, encode
-from stream.domain.assessment import StockPolicy
 from stream.domain.calendar import DAY_MS
-from stream.domain.events import StockLevelSet, StockMovement
+from stream.domain.events import StockLevelEvent, StockMovement
 from stream.domain.outputs import ProductState, Recommendation, StockAlert
+from stream.domain.policy import StockPolicy
 from stream.domain.products import Product
 from stream.domain.ranking import RankingPolicy
 from stream.domain.sessions import Session
@@ -141,7 +141,7 @@ class StockScene:
     def _look_after(self, states: States[Product], keys: list[bytes]) -> None:
         self.pipeline.look_after(states, keys)
 
-    async def levels(self, *events: StockLevelSet, first_offset: int = 0) -> RecordBatch:
+    async def levels(self, *events: StockLevelEvent, first_offset: int = 0) -> RecordBatch:
         records = [
             Record(encode(event), event.product_id.encode(), offset)
             for offset, event in enumerate(events, start=first_offset)

@@ -13,7 +13,6 @@ import msgspec
 import pytest
 
 from stream.codec import encode
-from stream.domain.demand import PAST_DAYS
 from stream.domain.events import MAX_LINES, MAX_PARTITIONS, Origin, StockAdjusted, StockMovement
 from stream.domain.outputs import Recommendation, Situation
 from stream.domain.position_folding import (
@@ -26,6 +25,7 @@ from stream.domain.positions import Count, Incoming, Order, Position
 from stream.domain.product_folding import MAX_BOUGHT_WITH, MAX_EPOCHS
 from stream.domain.products import AlertState, OriginMark, Product, on_hand
 from stream.kafka.records import OutRecord, RecordBatch
+from stream.model_specs import PAST_DAYS
 from stream.pipeline.intake import MAX_KEY_BYTES
 from stream.settings import BATCH_OVERHEAD_BYTES
 from stream.state.products import dump

@@ -19,8 +19,22 @@ from stream.kafka.records import OutRecord
 from stream.model_specs import HORIZON_DAYS, QUANTILES
 from stream.pipeline.upkeep import Expiry, Round
 from stream.state.products import is_expired
-from stream.topics import PRODUCT_STATE, STOCK_ALERTS, STOCK_LEVELS, STOCK_MOVEMENTS
-from tests.unit.builders import NOON_MS, TODAY, Record, levels_at, make_level, make_movement
+from stream.topics import (
+    PRODUCT_STATE,
+    STOCK_ALERTS,
+    STOCK_LEVELS,
+    STOCK_MOVEMENTS,
+    dead_letter_name,
+)
+from tests.unit.builders import (
+    NOON_MS,
+    TODAY,
+    Record,
+    levels_at,
+    make_level,
+    make_movement,
+    make_plan,
+)
 from tests.unit.pipeline.fakes import KeptStates, batch_of, is_complete, settled
 from tests.unit.pipeline.scenes import StockScene as Pipeline
 
@@ -144,6 +158,39 @@ async def test_counts_tell_how_far_the_shelf_had_drifted(pipeline: Pipeline) -> 
     assert value("stream_drifted_units_total", {"way": "missing"}) == 3
     assert value("stream_stock_counts_total", {"outcome": "agrees"}) == 1
     assert value("stream_stock_counts_total", {"outcome": "differs"}) == 1
+
+
+async def test_a_plan_of_prices_asks_for_a_new_forecast_of_what_is_watched(
+    pipeline: Pipeline,
+) -> None:
+    await pipeline.levels(make_plan())
+    n_unwatched = len(pipeline.model.requests)
+    await pipeline.levels(make_level(500), first_offset=1)
+
+    batch = await pipeline.levels(make_plan(1.0, event_id="p2"), first_offset=2)
+
+    assert (n_unwatched, len(pipeline.model.requests)) == (0, 2)
+    assert [each.price for each in pipeline.product().plans] == [1.0]
+    assert is_complete(batch)
+
+
+async def test_a_plan_that_ends_before_it_begins_is_a_dead_letter_and_what_follows_is_folded(
+    pipeline: Pipeline,
+) -> None:
+    backward = encode(make_plan()).replace(b'"begins_at_ms"', b'"ends"')
+    backward = backward.replace(b'"ends_at_ms"', b'"begins_at_ms"').replace(
+        b'"ends"', b'"ends_at_ms"'
+    )
+    values = backward, encode(make_plan(event_id="p2"))
+
+    await pipeline.take(
+        batch_of(STOCK_LEVELS.name, [Record(v, b"milk", n) for n, v in enumerate(values)])
+    )
+
+    [letter] = pipeline.log.of(dead_letter_name(STOCK_LEVELS.name))
+    assert (letter.value, dict(letter.headers)["dl-reason"]) == (backward, b"InvalidEvent")
+    assert b"Expected `ends_at_ms` > `begins_at_ms`" in dict(letter.headers)["dl-error"]
+    assert len(pipeline.product().plans) == 1
 
 
 def said(pipeline: Pipeline) -> list[tuple[str, str]]:

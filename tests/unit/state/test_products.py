@@ -5,6 +5,8 @@ from msgspec.structs import replace
 
 from stream.domain.applied import Applied
 from stream.domain.positions import Count, Incoming, Order, Position
+from stream.domain.price_plans import PlannedPrice
+from stream.domain.prices import with_price
 from stream.domain.products import AlertState, OriginMark, Product
 from stream.state.products import dump, is_expired, load
 
@@ -36,7 +38,7 @@ FORMER = Product(
     updated_at_ms=AT_MS + 1,
     alerts=(AlertState(2, 3, True, "stockout_risk", "high", AT_MS, 17364, 17300),),
 )
-PRODUCT = replace(
+UNPRICED = replace(
     FORMER,
     pack_size=6,
     pack_size_told=2 * AT_MS,
@@ -74,8 +76,30 @@ PRODUCT = replace(
     sold_out=(17340, 17341, 17342),
     drought_since_day=17361,
 )
+PRODUCT = replace(
+    UNPRICED,
+    paid=with_price(with_price(with_price(b"", 17361, 2.5), 17360, 2.25), 17361, 2.0),
+    plans=(
+        PlannedPrice(17365, 17372, AT_MS, 1, 11, 1.75),
+        PlannedPrice(17372, 17379, AT_MS + 1, 1, 12, None),
+    ),
+)
 #: What version 2 wrote. These bytes are in changelogs: when the test fails, write version 3.
 GOLDEN = bytes.fromhex(
+    "02dc0017a46d696c6ba84d696c6b2031206ccf000002ba7def3001cb4004000000000000cf000002ba7def3000cb40"
+    "1c000000000000cf000002ba7def300306cf000002ba7def30000ccf000002ba7def30019298a094cf0000015d3ef7"
+    "98000109649192cf0000015d3ef79801fe94cf0000015d3ef798000109059095cf0000015d3ef79800010914909091"
+    "92cf0000015d3ef798010498a44772617a94cf0000015d3ef79800010a0390c09192cf0000015d3ef798020195cf00"
+    "00015d3ef79800010a089192cf0000015d3ef79809089193cf0000015d3ef79803cf0000015d3ef7986306909292cd"
+    "43d10392cd43d2ffcd43949192a56272656164049194004e0402919602014f09c408736978207369782090cf000001"
+    "5d3ef79801929c0101c3a96f76657273746f636ba4696e666fcf0000015d3ef79800cb4040800000000000cd4394c3"
+    "a6657863657373cf0000015d3ef79800c09c0203c3ad73746f636b6f75745f7269736ba468696768cf0000015d3ef7"
+    "9800cd43d4cd4394c2a873686f7274616765cf0000015d3ef79800cd43d693cd43bccd43bdcd43becd43d1c420d043"
+    "0000105522000000000001000000d143000020aa440000000000020000009296cd43d5cd43dccf0000015d3ef79800"
+    "010bcb3ffc00000000000096cd43dccd43e3cf0000015d3ef79801010cc0"
+)
+#: The same before prices were remembered.
+BEFORE_PRICES = bytes.fromhex(
     "02dc0015a46d696c6ba84d696c6b2031206ccf000002ba7def3001cb4004000000000000cf000002ba7def3000cb40"
     "1c000000000000cf000002ba7def300306cf000002ba7def30000ccf000002ba7def30019298a094cf0000015d3ef7"
     "98000109649192cf0000015d3ef79801fe94cf0000015d3ef798000109059095cf0000015d3ef79800010914909091"
@@ -107,6 +131,10 @@ BEFORE_DOUBT = bytes.fromhex(
 def test_stored_products_keep_their_bytes() -> None:
     assert dump(PRODUCT) == GOLDEN
     assert load(GOLDEN) == PRODUCT
+
+
+def test_products_stored_before_prices_were_remembered_are_read() -> None:
+    assert load(BEFORE_PRICES) == UNPRICED
 
 
 @pytest.mark.parametrize("stored", [GOLDEN_1, BEFORE_DOUBT])

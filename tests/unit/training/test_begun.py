@@ -8,6 +8,7 @@ import numpy as np
 from stream.domain.trail import Kind
 from stream.training.begun import Begun
 from stream.training.deeds import Deeds, in_time
+from stream.training.shelves import NEVER_MS, Droughts
 
 
 class Growing:
@@ -15,8 +16,9 @@ class Growing:
 
     name = "growing"
 
-    def __init__(self, *, is_lasting: bool = False) -> None:
+    def __init__(self, *, is_lasting: bool = False, n_droughts: int = 2) -> None:
         self.is_lasting = is_lasting
+        self.n_droughts = n_droughts
         self._n_acts = 3
 
     def read(self) -> Deeds:
@@ -24,7 +26,9 @@ class Growing:
         at = np.arange(self._n_acts)
         names = np.array([f"p{number}" for number in at], dtype=object)
         prices = np.where(at % 2, np.nan, 2.5)
-        return in_time(Deeds(names, names, -at, np.full(len(at), Kind.ADD), at + 1, prices))
+        kinds = np.where(at % 3, Kind.ADD, Kind.CANCEL)
+        droughts = Droughts.of(("p1", day, NEVER_MS) for day in range(self.n_droughts))
+        return in_time(Deeds(names, names, -at, kinds, at + 1, prices, droughts))
 
 
 def begin(folder: Path, told: list[str], **more: object) -> Begun:
@@ -41,6 +45,26 @@ def test_a_training_goes_on_with_what_it_had_read(tmp_path: Path) -> None:
 
     assert again.sha256 == first.sha256
     assert "Going on with what was read at" in told[0]
+
+
+def test_a_past_without_a_drought_is_kept_as_well(tmp_path: Path) -> None:
+    past = Growing(n_droughts=0)
+    first = begin(tmp_path, []).deeds(past)
+
+    again = begin(tmp_path, []).deeds(past)
+
+    assert again.sha256 == first.sha256
+
+
+def test_what_was_read_before_droughts_were_goes_on_without(tmp_path: Path) -> None:
+    past = Growing()
+    first = begin(tmp_path, []).deeds(past)
+    next(tmp_path.rglob("droughts.parquet")).unlink()
+
+    again = begin(tmp_path, []).deeds(past)
+
+    assert again.at_ms.tolist() == first.at_ms.tolist()
+    assert not len(again.droughts)
 
 
 def test_another_training_reads_for_itself(tmp_path: Path) -> None:

@@ -119,6 +119,32 @@ def test_too_little_to_learn_from_is_said(tmp_path: Path) -> None:
             train(model, path, tmp_path / "models")
 
 
+def test_demand_is_counted_by_the_days_that_the_settings_tell(tmp_path: Path) -> None:
+    path, settings = tmp_path / "night.parquet", tmp_path / "settings.toml"
+    hours = np.array([20, 28]) * (DAY_MS // 24)
+    night = {"visitor_id": ["a"] * 2, "product_id": [1, 1], "occurred_at_ms": hours}
+    pq.write_table(pa.table(night), path)
+    settings.write_text('store_timezone = "Asia/Tokyo"\n')
+    asked = ("forecaster", path, tmp_path / "models", "--min-count", "1")
+
+    with pytest.raises(Misconfigured, match="days of demand, got 2"):
+        train(*asked)
+    with pytest.raises(Misconfigured, match="days of demand, got 1"):
+        train(*asked, "--settings", str(settings))
+
+
+def test_a_forecaster_says_by_which_days_it_was_made(
+    walks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STORESTREAM_CLOSED_WEEKDAYS", "sun")
+
+    train("forecaster", walks, tmp_path / "models", "--minutes", "0.05")
+
+    report = ModelRepository(tmp_path / "models").report("forecaster", "1")
+    assert report["days"] == {"timezone": "UTC", "closed_weekdays": "sun", "closed_dates": ""}
+    assert report["droughts"] == 0
+
+
 def test_a_repository_of_other_models_is_left_as_it_is(walks: Path, tmp_path: Path) -> None:
     model = tmp_path / "models" / "recommender"
     (model / "1").mkdir(parents=True)

@@ -55,7 +55,7 @@ def test_prices_may_be_unknown_in_a_file_or_in_a_row(tmp_path: Path) -> None:
         ({"visitor_id": []}, "expected columns visitor_id, .* got product_id, occurred_at_ms"),
         (
             {"kind": ["view", "wished"]},
-            "expected a kind of view, click, add, purchase, got 'wished'",
+            "expected a kind of view, click, add, purchase, cancel, got 'wished'",
         ),
         ({"price": [1.0, -0.5]}, r"expected prices from 0, got -0\.5"),
         ({"price": ["dear", "cheap"]}, "expected numbers in price"),

@@ -21,14 +21,23 @@ OPEN, PRICE = 0, 1
 #: Steps that recent demand is summed up over; long ones go as far as the history does.
 _SPANS = (2, 4, 8, 16, 32, 64)
 _DROPOUT = 0.1
+#: What a product's own past weighs in its forecast where as much of it is known as is read step by
+#: step. Chosen by the units lost in a simulated warehouse, on days before those that are reported:
+#: ``benchmarks/stock.md``.
+OWN_PAST = 0.7
 
 
 class DemandQuantiles(nn.Module):
     """Reads a product's recent steps, days as a rule, relative to its own scale.
 
+    What it has learnt of all products is drawn towards what is usual of the one: a level that follows
+    each of its recent steps orders in waves, whose crests lie on the shelf.
+
     Args:
-        history: Steps read.
+        history: Steps read one by one.
+        past: Steps of which the mean and the deviation are read, no fewer; as many when absent.
         horizon: Steps ahead.
+        n_quantiles: Levels of the answer, evenly spaced: 9 are those of a tenth to nine tenths.
         season: Steps a season: 7 days a week, 12 months a year.
         cumulative: 1 for an answer of the sums of the first 1, 2, … steps ahead, 0 for one of each.
     """
@@ -44,10 +53,11 @@ class DemandQuantiles(nn.Module):
         width: int,
         season: int = N_WEEKDAYS,
         cumulative: int = 1,
+        past: int = 0,
     ) -> None:
         super().__init__()
         self.history, self.horizon, self.n_quantiles = history, horizon, n_quantiles
-        self.season, self.cumulative = season, cumulative
+        self.season, self.cumulative, self.past = season, cumulative, max(past, history)
         self.spans = (*(span for span in _SPANS if span < history), history)
         n_features = 2 * history + season + 3 * len(self.spans) + 3 + history + 2 * horizon
         self.layers = nn.Sequential(
@@ -68,16 +78,30 @@ class DemandQuantiles(nn.Module):
         """Return quantiles of units, ``float32[batch, step, quantile]``.
 
         Args:
-            demand: ``float32[batch, history]``, units a step, newest last, negative where unknown.
+            demand: ``float32[batch, past]``, units a step, newest last, negative where unknown.
             phase: ``int64[batch]``, phase in its season of the first step ahead: a weekday, Monday
                 0, or a month, January 0.
             days: ``float32[batch, history + horizon, 2]``, channels ``OPEN`` and ``PRICE`` of the
                 steps read and those ahead; what sold on a closed one is unknown, ahead it is 0.
         """
+        is_open = days[:, :, OPEN]
+        answer = self.learnt(demand, phase, days)
+        if self.cumulative:
+            usual = (
+                answer if self._is_usual(days) else self.learnt(demand, phase, self._usual(days))
+            )
+            open_ahead = is_open[:, self.history :]
+            answer = (answer + self._towards_past(usual, demand, open_ahead)).clamp(min=0)
+            answer = self._rising(answer)
+        return self._rising(self._calibrated(answer, is_open[:, self.history :]).clamp(min=0))
+
+    def learnt(self, demand: Tensor, phase: Tensor, days: Tensor) -> Tensor:
+        """Return what all products have taught, neither drawn nor calibrated: what is fitted."""
         is_open, price = days[:, :, OPEN], days[:, :, PRICE]
         open_ahead, price_ahead = is_open[:, self.history :], price[:, self.history :]
-        known = (demand >= 0).to(demand.dtype) * is_open[:, : self.history]
-        units = demand.clamp(min=0) * known
+        recent = demand[:, -self.history :]
+        known = (recent >= 0).to(demand.dtype) * is_open[:, : self.history]
+        units = recent.clamp(min=0) * known
         scale = scale_of(units, known)
         features = torch.cat(
             (
@@ -97,8 +121,34 @@ class DemandQuantiles(nn.Module):
         parts = functional.softplus(raised) * open_ahead[:, :, None]
         if self.cumulative:
             parts = parts.cumsum(dim=1)
-        answer = parts.cumsum(dim=2) * scale[:, None, None]
-        return self._rising(self._calibrated(answer, open_ahead).clamp(min=0))
+        return parts.cumsum(dim=2) * scale[:, None, None]
+
+    def _is_usual(self, days: Tensor) -> bool:
+        return not bool(days[:, self.history :, PRICE].any())
+
+    def _usual(self, days: Tensor) -> Tensor:
+        """Return *days* as if nothing were planned: the own past does not know of it."""
+        usual = days.clone()
+        usual[:, self.history :, PRICE] = 0
+        return usual
+
+    def _towards_past(self, usual: Tensor, past: Tensor, open_ahead: Tensor) -> Tensor:
+        """Return what takes *usual* towards sums of independent steps with the moments of *past*.
+
+        By less where less is known than is read step by step.
+        """
+        known = (past >= 0).to(past.dtype)
+        n_known = known.sum(dim=1)
+        mean = (past * known).sum(dim=1) / n_known.clamp(min=1)
+        variance = (known * (past - mean[:, None]) ** 2).sum(dim=1) / n_known.clamp(min=1)
+        n_open = open_ahead.cumsum(dim=1)[:, :, None]
+        levels = torch.arange(1, self.n_quantiles + 1, device=past.device, dtype=past.dtype)
+        scores = torch.special.ndtri(levels / (self.n_quantiles + 1))
+        spread = variance.sqrt()[:, None, None] * n_open.sqrt() * scores
+        own = (mean[:, None, None] * n_open + spread).clamp(min=0).cummax(dim=1).values
+        weight = OWN_PAST * (n_known / self.history).clamp(max=1)
+        way: Tensor = weight[:, None, None] * (own - usual)
+        return way
 
     def _calibrated(self, answer: Tensor, open_ahead: Tensor) -> Tensor:
         """Counted in open steps, so that a closed one stays at what is before it."""
