@@ -88,7 +88,7 @@ def filled(store: Store) -> Store:
         *map(told, (MILK_SPIKE, MILK, replace(over, status="resolved"))),
         record(gone, None),
         record(damaged, b'\x1b[2J{"type":\xff\r'),
-        OutRecord(STOCK_ALERTS.name, 0, None, b"nobody's"),
+        OutRecord(STOCK_ALERTS.name, 0, b"nobody", b"no alert"),
         *(told(make_alert(f"p{n:02}", "low_stock", at_risk=1.0)) for n in range(N_OTHERS)),
     )
     return store
