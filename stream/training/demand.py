@@ -116,15 +116,9 @@ def _sold_out(droughts: Droughts, names: Names, span: range, calendar: Calendar)
 
 
 def _believed(is_sold_out: _Days, units: _Units) -> _Days:
-    """Return *is_sold_out* without what sales contradict: nobody kept count of that shelf.
-
-    That is a day which sold though all day nothing could be, and all days of a product that has sold
-    on no other ones.
-    """
-    is_dry = np.zeros_like(is_sold_out)
-    is_dry[:, 1:] = is_sold_out[:, 1:] & is_sold_out[:, :-1]  # on its first day there was something
+    """Return *is_sold_out* without products that have sold on no other days: nobody filled that shelf."""
     has_sold = ((units > 0) & ~is_sold_out).any(axis=1)
-    believed: _Days = is_sold_out & ~(is_dry & (units > 0)) & has_sold[:, None]
+    believed: _Days = is_sold_out & has_sold[:, None]
     return believed
 
 
