@@ -30,8 +30,9 @@ def demand_of(deeds: Deeds, min_count: int, calendar: Calendar = UTC_DAYS) -> De
 
     Of the last ``MAX_DAYS``: what sold before says little of what sells next. Units count as workers
     count them: less those cancelled, and with those that came back. Unknown is what is before a
-    product's first sale, or would say of a day on which it was sold out that little was wanted. Closed
-    are days on which *calendar* says so, or no product sold anything, however seldom those sold.
+    product's first sale, or would say of a day on which it was sold out that little was wanted; days
+    sold out are not believed of a product that has sold on no other ones. Closed are days on which
+    *calendar* says so, or no product sold anything, however seldom those sold.
 
     Raises:
         Misconfigured: No product was sold so often.

@@ -84,16 +84,14 @@ class DemandQuantiles(nn.Module):
             days: ``float32[batch, history + horizon, 2]``, channels ``OPEN`` and ``PRICE`` of the
                 steps read and those ahead; what sold on a closed one is unknown, ahead it is 0.
         """
-        is_open = days[:, :, OPEN]
+        open_ahead = days[:, self.history :, OPEN]
         answer = self.learnt(demand, phase, days)
         if self.cumulative:
-            usual = (
-                answer if self._is_usual(days) else self.learnt(demand, phase, self._usual(days))
-            )
-            open_ahead = is_open[:, self.history :]
-            answer = (answer + self._towards_past(usual, demand, open_ahead)).clamp(min=0)
-            answer = self._rising(answer)
-        return self._rising(self._calibrated(answer, is_open[:, self.history :]).clamp(min=0))
+            is_usual = not bool(days[:, self.history :, PRICE].any())
+            usual = answer if is_usual else self.learnt(demand, phase, self._usual(days))
+            answer = answer + self._towards_past(usual, demand, open_ahead)
+            answer = self._rising(answer.clamp(min=0))
+        return self._rising(self._calibrated(answer, open_ahead).clamp(min=0))
 
     def learnt(self, demand: Tensor, phase: Tensor, days: Tensor) -> Tensor:
         """Return what all products have taught, neither drawn nor calibrated: what is fitted."""
@@ -122,9 +120,6 @@ class DemandQuantiles(nn.Module):
         if self.cumulative:
             parts = parts.cumsum(dim=1)
         return parts.cumsum(dim=2) * scale[:, None, None]
-
-    def _is_usual(self, days: Tensor) -> bool:
-        return not bool(days[:, self.history :, PRICE].any())
 
     def _usual(self, days: Tensor) -> Tensor:
         """Return *days* as if nothing were planned: the own past does not know of it."""
