@@ -19,15 +19,12 @@ from numpy.typing import NDArray
 from stream.evaluation.series import Series, Steps
 from stream.model_specs import QUANTILES
 from stream.models.counts import held
-from stream.models.demand_history import UNKNOWN
 from stream.models.forecaster import SETTINGS, fit_calibrated
 from stream.models.progress import Pace, Progress, silent
-from stream.models.quantile_fitting import Windows
+from stream.models.quantile_fitting import Windows, as_if_new
 from stream.models.served.forecaster.network import OPEN, DemandQuantiles
 
 _N_RESAMPLED, _SEED = 1_000, 1
-#: Known steps of a product that counts as new, at most.
-_N_NEW = 13
 
 Shares = NDArray[np.float64]
 
@@ -107,7 +104,7 @@ def backtest(series: Series, *, seed: int, n_steps: int, progress: Progress = si
     windows = Windows(past, network)
     origins = tuple(range(begin, past.units.shape[1], plan.every))
     told = [_told(network, windows, origin) for origin in origins]
-    new = [_told(network, windows, origin, n_left=_N_NEW) for origin in origins]
+    new = [_told(network, windows, origin, is_new=True) for origin in origins]
     by_lead = {lead: _held(told, lead) for lead in plan.leads}
     return Backtest(plan, origins, len(chosen), by_lead, _held(new, plan.lead))
 
@@ -125,20 +122,17 @@ def served_settings(steps: Steps) -> Mapping[str, int]:
 
 @torch.inference_mode()
 def _told(
-    network: DemandQuantiles, windows: Windows, origin: int, n_left: int | None = None
+    network: DemandQuantiles, windows: Windows, origin: int, *, is_new: bool = False
 ) -> Shares:
     """Return what is held from *origin*, ``float64[series, step, quantile]``; NaN where unknown.
 
     Args:
-        n_left: Known steps that are left of each history, drawn from 1 to so many; None leaves all.
+        is_new: Ask as if each product were new.
     """
     everyone = np.arange(windows.n_products)
     read, after, rows = windows.cut(everyone, np.full(windows.n_products, origin))
-    if n_left is not None:
-        draw = np.random.default_rng(origin)
-        n_known = draw.integers(1, n_left + 1, len(rows))
-        is_left = np.arange(network.past) >= network.past - n_known[:, None]
-        read = read._replace(demand=torch.where(torch.from_numpy(is_left), read.demand, UNKNOWN))
+    if is_new:
+        read = as_if_new(read, seed=origin)
     came = after.clamp(min=0).cumsum(dim=1)
     is_counted = (after >= 0).cumprod(dim=1) > 0
     is_counted &= read.days[:, -network.horizon :, OPEN].cumsum(dim=1) > 0

@@ -7,6 +7,8 @@ quantile; Romano, Patterson and Candès 2019, "Conformalized Quantile Regression
 place of the units, so that large sellers and small ones are moved alike). All scores rise with their
 level, so quantiles cannot cross. Scores of all windows are taken together: that some weeks sell more of
 everything than others is part of what may come. Of few products little is learnt so.
+
+It is done once with the products as they are, and once as if each were new.
 """
 
 from __future__ import annotations
@@ -20,8 +22,8 @@ from numpy.typing import NDArray
 
 from stream.model_specs import QUANTILES
 from stream.models.counts import spread
-from stream.models.quantile_fitting import Windows
-from stream.models.served.forecaster.network import OPEN, PRICE, DemandQuantiles
+from stream.models.quantile_fitting import Windows, as_if_new
+from stream.models.served.forecaster.network import KNOWN, NEW, OPEN, PRICE, DemandQuantiles
 
 #: Steps ahead over which the scores of a level are averaged: single ones go up and down by chance.
 _N_SMOOTHED = 7
@@ -41,12 +43,21 @@ def calibrate(network: DemandQuantiles, windows: Windows, starts: Sequence[int])
     As many open steps ahead as no window has go by those before them, or stay as they are. Prices are
     unknown, as they are where a store plans none.
     """
+    known = _levels(network, windows, starts, is_new=False)
+    new = _levels(network, windows, starts, is_new=True)
+    network.levels[KNOWN], network.levels[NEW] = torch.from_numpy(known), torch.from_numpy(new)
+
+
+def _levels(
+    network: DemandQuantiles, windows: Windows, starts: Sequence[int], *, is_new: bool
+) -> NDArray[np.float32]:
+    """Return what levels move to, ``[step, from, to]``, by windows that begin at *starts*."""
     found: list[list[Numbers]] = [[] for _ in range(network.horizon)]
     for start in starts:
-        for n_open, scores in enumerate(_scores(network, windows, start)):
+        for n_open, scores in enumerate(_scores(network, windows, start, is_new=is_new)):
             found[n_open].append(scores)
     moved = np.array([_moved(each) for each in found])
-    network.levels.copy_(torch.from_numpy(np.stack([_mix(each) for each in _smoothed(moved)])))
+    return np.stack([_mix(each) for each in _smoothed(moved)])
 
 
 def _moved(scores: list[Numbers]) -> Numbers:
@@ -60,11 +71,15 @@ def _moved(scores: list[Numbers]) -> Numbers:
 
 
 @torch.inference_mode()
-def _scores(network: DemandQuantiles, windows: Windows, start: int) -> list[Numbers]:
+def _scores(
+    network: DemandQuantiles, windows: Windows, start: int, *, is_new: bool
+) -> list[Numbers]:
     """Return, for each open step ahead, the scores of the products of which it is known what came."""
     products = np.arange(windows.n_products)
     read, after, _ = windows.cut(products, np.full(windows.n_products, start))
     read.days[:, :, PRICE] = 0
+    if is_new:
+        read = as_if_new(read, seed=start)
     is_known = after >= 0
     if network.cumulative:
         after, is_known = after.clamp(min=0).cumsum(dim=1), is_known.cumprod(dim=1) > 0

@@ -22,9 +22,11 @@ from stream.models.threads import half_the_cores
 
 #: Fewest steps since a product became known before a forecast that is trained on or validated.
 MIN_KNOWN = 1
-#: Share of what is trained on that forgets all but a few steps, and how many those are at most: new
-#: products are few among the windows, and each is of a product that was new at one time only.
-_FORGETTING, _N_LEFT = 0.15, 14
+#: Steps that are known of a product that is new, at most.
+_N_NEW = 13
+#: Share of what is trained on that is as if new: such products are few among the windows, and each is
+#: of a product that was new at one time only.
+_FORGETTING = 0.15
 #: Shares that forget all prices, and those ahead: many are asked about without, or without a plan.
 _UNPRICED, _UNPLANNED = 0.3, 0.2
 _ROWS = 512
@@ -184,10 +186,9 @@ class _Fitting:
     def _forgotten(self, demand: Tensor) -> Tensor:
         """Return *demand* with some rows as if their product were new."""
         n_rows, n_steps = demand.shape
-        n_left = self._draw.integers(1, _N_LEFT, n_rows)
+        n_left = self._draw.integers(1, _N_NEW + 1, n_rows)
         n_left[self._draw.random(n_rows) >= _FORGETTING] = n_steps
-        is_left = np.arange(n_steps) >= n_steps - n_left[:, None]
-        return torch.where(torch.from_numpy(is_left), demand, UNKNOWN)
+        return _newest(demand, n_left)
 
     def _unpriced(self, days: Tensor) -> Tensor:
         """Return *days* with some rows as if no price were known, and some as if none were planned."""
@@ -236,6 +237,19 @@ class _Fitting:
 def _moved(average: Tensor, weight: Tensor, n_before: Tensor | int) -> Tensor:
     """Return *average*, moved the more towards *weight* the fewer steps there were before."""
     return average.lerp(weight, max(1 / _N_AVERAGED, 10 / (int(n_before) + 10)))
+
+
+def as_if_new(read: Read, *, seed: int) -> Read:
+    """Return *read* as if few steps were known of each product, drawn by *seed*."""
+    n_left = np.random.default_rng(seed).integers(1, _N_NEW + 1, len(read.demand))
+    return read._replace(demand=_newest(read.demand, n_left))
+
+
+def _newest(demand: Tensor, n_left: Indices) -> Tensor:
+    """Return *demand*, ``float32[row, step]``, of which only the last *n_left* are known by row."""
+    n_steps = demand.shape[1]
+    is_left = np.arange(n_steps) >= n_steps - n_left[:, None]
+    return torch.where(torch.from_numpy(is_left), demand, UNKNOWN)
 
 
 def pinball(forecast: Tensor, after: Tensor) -> Tensor:

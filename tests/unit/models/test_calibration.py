@@ -11,7 +11,7 @@ from stream.model_specs import QUANTILES
 from stream.models.calibration import calibrate
 from stream.models.counts import held
 from stream.models.demand_history import DemandHistory
-from stream.models.quantile_fitting import Windows
+from stream.models.quantile_fitting import Windows, as_if_new
 from stream.models.served.forecaster.network import PRICE, DemandQuantiles
 
 SETTINGS = {"history": 8, "horizon": 4, "n_quantiles": len(QUANTILES), "width": 8, "season": 7}
@@ -21,14 +21,19 @@ N_DAYS = 60
 class TooNarrow(DemandQuantiles):
     """A network that says what a Poisson demand of 100 units a day has, with half of its spread."""
 
+    #: What the spread of products that are hardly known is of that.
+    of_new = 1.0
+
     def forward(
         self, demand: torch.Tensor, phase: torch.Tensor, days: torch.Tensor
     ) -> torch.Tensor:
         n_days = torch.arange(1, self.horizon + 1)[None, :, None]
         scores = torch.special.ndtri(torch.tensor(QUANTILES))
-        answer = 100 * n_days + scores * (100 * n_days).sqrt() / 2
-        wide = answer.repeat(len(demand), 1, 1)
-        return self._rising(self._calibrated(wide, torch.ones(len(demand), self.horizon)))
+        share_known = (demand >= 0).float().mean(dim=1)[:, None, None]
+        spread = scores * (100 * n_days).sqrt() / 2
+        answer = 100 * n_days + spread * torch.where(share_known < 1, self.of_new, 1.0)
+        open_ahead = torch.ones(len(demand), self.horizon)
+        return self._rising(self._calibrated(answer, open_ahead, share_known))
 
 
 @pytest.fixture
@@ -37,8 +42,11 @@ def windows() -> Windows:
     return Windows(DemandHistory.of(units, 0), DemandQuantiles(**SETTINGS))
 
 
-def shares_of(network: DemandQuantiles, windows: Windows, start: int) -> NDArray[np.float64]:
+def shares_of(
+    network: DemandQuantiles, windows: Windows, start: int, *, is_new: bool = False
+) -> NDArray[np.float64]:
     read, after, _ = windows.cut(np.arange(400), np.full(400, start))
+    read = as_if_new(read, seed=1) if is_new else read
     with torch.inference_mode():
         forecast = network(*read).numpy()
     shares: NDArray[np.float64] = held(forecast, after.cumsum(dim=1).numpy()).mean(axis=0)
@@ -55,6 +63,24 @@ def test_a_forecast_that_is_too_narrow_is_widened_to_what_came(windows: Windows)
     after = shares_of(network, windows, 50)[:, -1]
     assert bool((before < 0.8).all())
     assert after.tolist() == pytest.approx([0.9] * 4, abs=0.04)
+
+
+def test_new_products_have_levels_of_their_own() -> None:
+    """Here they are right as they are; were they moved as others are, they would be far too wide."""
+    long = {**SETTINGS, "history": 60}
+    units = np.random.default_rng(2).poisson(100.0, (400, 140)).astype(np.float32)
+    network = TooNarrow(**long).eval()
+    network.of_new = 2.0
+    windows = Windows(DemandHistory.of(units, 0), network)
+    torch.manual_seed(1)
+
+    calibrate(network, windows, range(70, 120, 5))
+
+    known = shares_of(network, windows, 130)
+    new = shares_of(network, windows, 130, is_new=True)
+    assert known[:, -1].tolist() == pytest.approx([0.9] * 4, abs=0.04)
+    assert new[:, 0].tolist() == pytest.approx([0.1] * 4, abs=0.04)
+    assert new[:, -1].tolist() == pytest.approx([0.9] * 4, abs=0.04)
 
 
 def test_calibrated_quantiles_never_fall_along_either_axis(windows: Windows) -> None:
@@ -99,7 +125,7 @@ def test_prices_of_the_windows_are_not_told(windows: Windows) -> None:
 
     calibrate(network, Windows(priced, network), range(10, 40, 5))
 
-    assert len(asked) == 6
+    assert len(asked) == 2 * 6  # as they are, and as if new
     assert not any(days[:, :, PRICE].any() for days in asked)
 
 

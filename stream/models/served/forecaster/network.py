@@ -25,6 +25,9 @@ _DROPOUT = 0.1
 #: step. Chosen by the units lost in a simulated warehouse, on days before those that are reported:
 #: ``benchmarks/stock.md``.
 OWN_PAST = 0.7
+#: Levels of products of which as much is known as is read step by step, and of those that are new:
+#: these hardly have a past that they could be drawn to.
+KNOWN, NEW = 0, 1
 
 
 class DemandQuantiles(nn.Module):
@@ -70,9 +73,9 @@ class DemandQuantiles(nn.Module):
         )
         self.parts = nn.Linear(width, horizon * n_quantiles)
         self.elasticity = nn.Linear(width, 1)
-        #: Each level after calibration, of those before, by open steps up to one:
-        #: ``float32[horizon, from, to]``.
-        self.register_buffer("levels", torch.eye(n_quantiles).repeat(horizon, 1, 1))
+        #: Each level after calibration, of those before, by open steps up to one, of products that
+        #: are ``KNOWN`` and ``NEW``: ``float32[2, horizon, from, to]``.
+        self.register_buffer("levels", torch.eye(n_quantiles).repeat(2, horizon, 1, 1))
 
     def forward(self, demand: Tensor, phase: Tensor, days: Tensor) -> Tensor:
         """Return quantiles of units, ``float32[batch, step, quantile]``.
@@ -86,12 +89,14 @@ class DemandQuantiles(nn.Module):
         """
         open_ahead = days[:, self.history :, OPEN]
         answer = self.learnt(demand, phase, days)
+        share_known = ((demand >= 0).sum(dim=1) / self.history).clamp(max=1)[:, None, None]
         if self.cumulative:
             is_usual = not bool(days[:, self.history :, PRICE].any())
             usual = answer if is_usual else self.learnt(demand, phase, self._usual(days))
-            answer = answer + self._towards_past(usual, demand, open_ahead)
+            own = self._own(demand, open_ahead)
+            answer = answer + OWN_PAST * share_known * (own - usual)
             answer = self._rising(answer.clamp(min=0))
-        return self._rising(self._calibrated(answer, open_ahead).clamp(min=0))
+        return self._rising(self._calibrated(answer, open_ahead, share_known).clamp(min=0))
 
     def learnt(self, demand: Tensor, phase: Tensor, days: Tensor) -> Tensor:
         """Return what all products have taught, neither drawn nor calibrated: what is fitted."""
@@ -127,11 +132,8 @@ class DemandQuantiles(nn.Module):
         usual[:, self.history :, PRICE] = 0
         return usual
 
-    def _towards_past(self, usual: Tensor, past: Tensor, open_ahead: Tensor) -> Tensor:
-        """Return what takes *usual* towards sums of independent steps with the moments of *past*.
-
-        By less where less is known than is read step by step.
-        """
+    def _own(self, past: Tensor, open_ahead: Tensor) -> Tensor:
+        """Return quantiles of sums of independent steps with the moments of *past*."""
         known = (past >= 0).to(past.dtype)
         n_known = known.sum(dim=1)
         mean = (past * known).sum(dim=1) / n_known.clamp(min=1)
@@ -140,15 +142,14 @@ class DemandQuantiles(nn.Module):
         levels = torch.arange(1, self.n_quantiles + 1, device=past.device, dtype=past.dtype)
         scores = torch.special.ndtri(levels / (self.n_quantiles + 1))
         spread = variance.sqrt()[:, None, None] * n_open.sqrt() * scores
-        own = (mean[:, None, None] * n_open + spread).clamp(min=0).cummax(dim=1).values
-        weight = OWN_PAST * (n_known / self.history).clamp(max=1)
-        way: Tensor = weight[:, None, None] * (own - usual)
-        return way
+        own: Tensor = (mean[:, None, None] * n_open + spread).clamp(min=0).cummax(dim=1).values
+        return own
 
-    def _calibrated(self, answer: Tensor, open_ahead: Tensor) -> Tensor:
+    def _calibrated(self, answer: Tensor, open_ahead: Tensor, share_known: Tensor) -> Tensor:
         """Counted in open steps, so that a closed one stays at what is before it."""
-        n_open = open_ahead.cumsum(dim=1).to(torch.int64)
-        return torch.einsum("bsq,bsqr->bsr", answer, self.levels[(n_open - 1).clamp(min=0)])
+        at = (open_ahead.cumsum(dim=1).to(torch.int64) - 1).clamp(min=0)
+        levels = self.levels[NEW, at].lerp(self.levels[KNOWN, at], share_known[..., None])
+        return torch.einsum("bsq,bsqr->bsr", answer, levels)
 
     def _rising(self, answer: Tensor) -> Tensor:
         """Mend what calibration lowered, and what a parallel sum rounded below what is before it."""
