@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from stream.evaluation.series import Series, Steps
 from stream.model_specs import QUANTILES
 from stream.models.counts import held
+from stream.models.demand_windows import Windows, as_if_new
 from stream.models.forecaster import SETTINGS, fit_calibrated
 from stream.models.progress import Pace, Progress, silent
-from stream.models.quantile_fitting import Windows, as_if_new
 from stream.models.served.forecaster.network import OPEN, DemandQuantiles
 
 _N_RESAMPLED, _SEED = 1_000, 1

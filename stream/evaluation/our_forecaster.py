@@ -12,8 +12,9 @@ from stream.evaluation.backtest import served_settings
 from stream.evaluation.forecast_quality import Quantiles
 from stream.evaluation.series import Steps, Units
 from stream.model_specs import QUANTILES
+from stream.models.demand_windows import Windows
 from stream.models.progress import Pace, Progress, silent
-from stream.models.quantile_fitting import Windows, fit_quantiles
+from stream.models.quantile_fitting import fit_quantiles
 
 #: Networks that differ in their seed; the mean of their quantiles is the forecast.
 N_NETWORKS = 3

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from stream.model_specs import QUANTILES
 from stream.models.counts import spread
-from stream.models.quantile_fitting import Windows, as_if_new
+from stream.models.demand_windows import Windows, as_if_new
 from stream.models.served.forecaster.network import KNOWN, NEW, OPEN, PRICE, DemandQuantiles
 
 #: Steps ahead over which the scores of a level are averaged: single ones go up and down by chance.

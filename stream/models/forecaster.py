@@ -14,8 +14,9 @@ from stream.models.calibration import calibrate
 from stream.models.checkpoint import Checkpoint
 from stream.models.counts import held
 from stream.models.demand_history import DemandHistory
+from stream.models.demand_windows import Windows
 from stream.models.progress import Pace, Progress, silent
-from stream.models.quantile_fitting import Windows, by_horizon, fit_quantiles, pinball
+from stream.models.quantile_fitting import by_horizon, fit_quantiles, pinball
 from stream.models.served.forecaster.network import N_WEEKDAYS, PRICE, DemandQuantiles
 
 SETTINGS: Mapping[str, int] = {

@@ -11,7 +11,7 @@ from stream.model_specs import QUANTILES
 from stream.models.calibration import calibrate
 from stream.models.counts import held
 from stream.models.demand_history import DemandHistory
-from stream.models.quantile_fitting import Windows, as_if_new
+from stream.models.demand_windows import Windows, as_if_new
 from stream.models.served.forecaster.network import PRICE, DemandQuantiles
 
 SETTINGS = {"history": 8, "horizon": 4, "n_quantiles": len(QUANTILES), "width": 8, "season": 7}

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from stream.model_specs import QUANTILES
 from stream.models.demand_history import DemandHistory, without_sold_out
+from stream.models.demand_windows import Windows
 from stream.models.progress import Pace, silent
-from stream.models.quantile_fitting import Windows, fit_quantiles
+from stream.models.quantile_fitting import fit_quantiles
 from stream.models.served.forecaster.network import OPEN, PRICE, DemandQuantiles
 
 SETTINGS = {
