@@ -20,9 +20,8 @@ from stream.evaluation.stock_report import (
     table,
 )
 from stream.evaluation.stock_trials import (
-    AT_FILL_RATE,
-    AT_STOCKY,
     LEAD_DAYS,
+    LEVELS,
     N_DONE,
     Contest,
     Trials,
@@ -45,7 +44,7 @@ def run_evaluate_stock(asked: Asked, *, report: Path | None) -> int:
             shops.append(read_shop(dataset))
     replayed = [_replayed(narrator, asked, shop) for shop in shops]
     for each in replayed:
-        for level in (AT_STOCKY, AT_FILL_RATE):
+        for level in LEVELS:
             console.print(table(each, level))
     for line in (ASSUMED, *conclusions(replayed)):
         console.print(line)

@@ -8,8 +8,7 @@ from html import escape
 from stream.evaluation.stock_quality import Measured
 from stream.evaluation.stock_report import Replayed
 from stream.evaluation.stock_trials import (
-    AT_FILL_RATE,
-    AT_STOCKY,
+    LEVELS,
     OURS,
     ROLLING,
     SAFETY,
@@ -28,16 +27,15 @@ _HEAD = (
 
 def bars(replayed: Sequence[Replayed]) -> str:
     """Return all of it as one SVG document: the shops side by side, the levels of stock below."""
-    levels = (AT_STOCKY, AT_FILL_RATE)
-    width, height = _WIDTH * len(replayed), _HEIGHT * len(levels) + _KEY_HEIGHT
+    width, height = _WIDTH * len(replayed), _HEIGHT * len(LEVELS) + _KEY_HEIGHT
     lines = [_HEAD.format(width=width, height=height)]
     lines.append('<rect width="100%" height="100%" fill="white"/>')
-    for row, level in enumerate(levels):
+    for row, level in enumerate(LEVELS):
         for column, each in enumerate(replayed):
             lines.append(f'<g transform="translate({column * _WIDTH} {row * _HEIGHT})">')
             lines += _panel(f"{each.shop.name}, {level}", each.at(level))
             lines.append("</g>")
-    lines += _key(_HEIGHT * len(levels) + _KEY_HEIGHT / 2)
+    lines += _key(_HEIGHT * len(LEVELS) + _KEY_HEIGHT / 2)
     return "\n".join([*lines, "</svg>", ""])
 
 

@@ -13,8 +13,8 @@ from stream.evaluation.shop import MIN_SELLING_DAYS, RUN_IN_DAYS, TEST_DAYS, Sho
 from stream.evaluation.stock_quality import ByProduct, Measured, ratio_of
 from stream.evaluation.stock_trials import (
     AT_FILL_RATE,
-    AT_STOCKY,
     LEAD_DAYS,
+    LEVELS,
     OURS,
     Contest,
     Entry,
@@ -80,14 +80,11 @@ def _lost(groups: Sequence[Sequence[Contest]], name: str) -> list[ByProduct]:
 
 
 def report_of(asked: Asked, replayed: Sequence[Replayed]) -> dict[str, object]:
-    """Return the figures, the ratio on top."""
+    """Return the figures, on top the ratio at the stock that planners keep."""
     return {
-        **_told_ratio([each.at(AT_STOCKY) for each in replayed]),
-        "at_equal_mean_stock": AT_STOCKY,
-        "at_higher_stock": {
-            **_told_ratio([each.at(AT_FILL_RATE) for each in replayed]),
-            "at_equal_mean_stock": AT_FILL_RATE,
-        },
+        **_told_ratio([each.at(AT_FILL_RATE) for each in replayed]),
+        "at_equal_mean_stock": AT_FILL_RATE,
+        "by_level_of_stock": _told_levels(replayed),
         "datasets": {each.shop.name: _told_shop(each) for each in replayed},
         "assumed": {
             "lead_days": LEAD_DAYS,
@@ -113,10 +110,13 @@ def _told_shop(replayed: Replayed) -> dict[str, object]:
         "run_in_days": RUN_IN_DAYS,
         "test_days": TEST_DAYS,
         "open_test_days": int(shop.is_open[shop.test_from :].sum()),
-        "at_stocky_s_stock": _told_ratio([replayed.at(AT_STOCKY)]),
-        "at_higher_stock": _told_ratio([replayed.at(AT_FILL_RATE)]),
+        "by_level_of_stock": _told_levels([replayed]),
         "contests": [_told_contest(each) for each in replayed.contests],
     }
+
+
+def _told_levels(replayed: Sequence[Replayed]) -> dict[str, object]:
+    return {level: _told_ratio([each.at(level) for each in replayed]) for level in LEVELS}
 
 
 def _told_contest(contest: Contest) -> dict[str, object]:
@@ -195,7 +195,7 @@ def _shares(share: Measured) -> str:
 
 def conclusions(replayed: Sequence[Replayed]) -> Iterator[str]:
     """Yield a sentence for each level of stock."""
-    for level in (AT_STOCKY, AT_FILL_RATE):
+    for level in LEVELS:
         found = compared([each.at(level) for each in replayed])
         value, low, high = found.ratio
         yield (

@@ -19,14 +19,18 @@ _MIN_IN_STOCK = 7
 
 
 class RecentSales:
-    """Stocky's rule: order up to the mean daily sales of the last 30 days times the lead time."""
+    """Stocky's rule: order up to the mean daily sales of the last 30 days times the lead time.
 
-    def __init__(self, lead_days: int) -> None:
-        self._lead_days = lead_days
+    Args:
+        times: So many times that; the rule itself has nothing to set.
+    """
+
+    def __init__(self, lead_days: int, *, times: float = 1.0) -> None:
+        self._days = lead_days * times
 
     def orders(self, seen: Seen) -> Counts:
         daily: _Numbers = seen.sold[:, -_RECENT_DAYS:].mean(axis=1)
-        return up_to(daily * self._lead_days, seen)
+        return up_to(daily * self._days, seen)
 
 
 class SafetyStock:

@@ -12,7 +12,7 @@ import pytest
 
 from stream.evaluation.stock import run_evaluate_stock
 from stream.evaluation.stock_report import Asked
-from stream.evaluation.stock_trials import OURS, ROLLING, SAFETY, STOCKY
+from stream.evaluation.stock_trials import AT_STOCKY, LEVELS, OURS, ROLLING, SAFETY, STOCKY
 from tests.unit.evaluation.series_files import line, lines_file
 
 pytestmark = pytest.mark.slow
@@ -70,10 +70,27 @@ def test_the_ratio_is_ours_over_the_better_rule_with_its_interval(told: dict[str
 def test_every_policy_keeps_the_same_stock(told: dict[str, Any]) -> None:
     contests = told["datasets"]["lines"]["contests"]
 
-    assert [contest["lead_days"] for contest in contests] == [3, 3, 7, 7, 14, 14]
+    assert [contest["lead_days"] for contest in contests] == [
+        lead for lead in (3, 7, 14) for _ in LEVELS
+    ]
     for contest in contests:
         stocks = [each["mean_stock"] for each in contest["policies"].values()]
         assert stocks == pytest.approx([contest["mean_stock"]] * len(stocks), rel=0.03)
+
+
+def test_stocky_s_rule_is_as_it_is_where_it_sets_the_stock_and_multiplied_elsewhere(
+    told: dict[str, Any],
+) -> None:
+    for contest in told["datasets"]["lines"]["contests"]:
+        times = contest["policies"][STOCKY]["setting"]
+        assert times is None if contest["at_equal_mean_stock"] == AT_STOCKY else times > 0
+
+
+def test_each_level_of_stock_has_its_ratio(told: dict[str, Any]) -> None:
+    by_level = told["by_level_of_stock"]
+    assert [*by_level] == [*LEVELS]
+    on_top = by_level[told["at_equal_mean_stock"]]
+    assert on_top == {name: told[name] for name in on_top}
 
 
 def test_lead_times_are_said_to_be_assumed(told: dict[str, Any]) -> None:
@@ -86,9 +103,9 @@ def test_a_panel_has_a_bar_with_its_interval_for_each_policy_and_lead_time(
 ) -> None:
     root = ET.fromstring((folder / "report.svg").read_text())  # noqa: S314 - ours
 
-    panels = root.findall(f"{SVG}g")[:2]
-    assert [len(panel.findall(f"{SVG}rect")) for panel in panels] == [3 * 4, 3 * 3]
-    assert [len(panel.findall(f"{SVG}path")) for panel in panels] == [3 * 4 + 1, 3 * 3 + 1]
+    panels = root.findall(f"{SVG}g")[: len(LEVELS)]
+    assert [len(panel.findall(f"{SVG}rect")) for panel in panels] == [3 * 4] * len(LEVELS)
+    assert [len(panel.findall(f"{SVG}path")) for panel in panels] == [3 * 4 + 1] * len(LEVELS)
 
 
 def test_a_seed_has_one_report(told: dict[str, Any], dataset: Path, folder: Path) -> None:

@@ -32,6 +32,10 @@ def test_a_part_of_a_unit_is_ordered_as_a_whole_one() -> None:
     assert RecentSales(3).orders(make_seen([0] * 29 + [1])).tolist() == [1]
 
 
+def test_stocky_s_rule_can_be_multiplied() -> None:
+    assert RecentSales(7, times=2.5).orders(make_seen([2] * 30, on_hand=3)).tolist() == [35 - 3]
+
+
 def test_more_than_enough_is_not_sent_back() -> None:
     assert RecentSales(3).orders(make_seen([1] * 30, on_hand=9)).tolist() == [0]
 
