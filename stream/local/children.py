@@ -28,11 +28,17 @@ os.execve(sys.argv[3], sys.argv[3:], {**os.environ, **json.loads(sys.argv[2])})
 
 
 def free_port() -> int:
-    """Return a loopback port that nothing listens on now; another process may still take it."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
+    """Return a loopback port that nothing listens on, and that nobody is given for a minute.
+
+    A connection that ended here keeps it (``TIME_WAIT``): whoever asks the system for any port gets
+    another one, and a server that names this one has it, since servers set ``SO_REUSEADDR``.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = listener.getsockname()
+        with socket.create_connection(address):
+            listener.accept()[0].close()
+    port: int = address[1]
+    return port
 
 
 class Child:

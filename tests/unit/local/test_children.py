@@ -53,6 +53,13 @@ def test_free_port_can_be_listened_on() -> None:
         assert listener.getsockname()[1] == port
 
 
+def test_free_port_is_given_to_nobody_else_who_asks_for_any() -> None:
+    port = free_port()
+
+    with socket.socket() as other, pytest.raises(OSError, match="in use"):
+        other.bind(("127.0.0.1", port))
+
+
 def test_output_and_errors_are_in_the_log(start: Callable[[str], Child]) -> None:
     child = start("echo said; echo complained >&2")
 
