@@ -369,6 +369,7 @@ async def answering_again(models: TritonModels) -> None:
         await recovery
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 async def test_a_killed_server_is_noticed_within_a_second_and_found_again(
     mortal: EmbeddedTriton, client_of_mortal: TritonModels
@@ -394,6 +395,7 @@ async def test_a_killed_server_is_noticed_within_a_second_and_found_again(
     assert answer["candidates"].shape == (1, N_CANDIDATES)
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 async def test_calls_in_flight_end_when_the_server_dies(
     mortal: EmbeddedTriton, client_of_mortal: TritonModels
@@ -409,6 +411,7 @@ async def test_calls_in_flight_end_when_the_server_dies(
     assert {type(call.exception()) for call in calls} == {InferenceUnavailable, type(None)}
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 async def test_no_call_waits_out_its_deadline_at_a_server_that_froze(
     mortal: EmbeddedTriton,
