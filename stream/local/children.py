@@ -113,6 +113,15 @@ class Child:
                 self._process.wait(timeout_s)
         self.kill()
 
+    def freeze(self) -> None:
+        """Stop it where it stands, until ``SIGCONT``; return once no thread of it runs any more.
+
+        A signal is sent before it has come to every thread. The kernel tells of a stopped child when
+        the last has stopped: ``do_signal_stop()`` of Linux.
+        """
+        os.kill(self.pid, signal.SIGSTOP)
+        os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+
     def kill(self) -> None:
         """Kill the whole group at once, also one whose leader is gone already."""
         with contextlib.suppress(ProcessLookupError):

@@ -421,7 +421,7 @@ async def test_no_call_waits_out_its_deadline_at_a_server_that_froze(
     await models.check(MODELS)
     rows = inputs_of(make_items(*[1] * 256))
 
-    os.kill(mortal.child.pid, signal.SIGSTOP)
+    mortal.child.freeze()
     began = time.monotonic()
     calls: list[Awaitable[object]] = [models.infer(RECOMMENDER, "1", rows) for _ in range(8)]
     ended = await asyncio.gather(*calls, models.vocabulary("1"), return_exceptions=True)
