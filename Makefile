@@ -8,9 +8,9 @@ BIN := .venv/bin
 STAMP := .venv/.made-from-pyproject
 PYTHON ?=
 ARGS ?=
-# Modules that start no process run two at a time; what measures times or kills processes, by itself.
-ALONE := tests/integration tests/e2e tests/faults
-TOGETHER := tests/unit tests/contract
+# Two modules at a time; then, by itself, what is marked `alone`.
+TOGETHER := -n 2 --dist loadfile
+STARTING := tests/integration tests/e2e tests/faults
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check format bench test-kafka clean
@@ -29,8 +29,9 @@ demo: setup ## Run all of it on real orders until Ctrl-C; options in ARGS
 
 test: setup ## Run the tests that need nothing but this machine, or those that ARGS name
 ifeq ($(strip $(ARGS)),)
-	@$(BIN)/python -m pytest $(TOGETHER) -n 2 --dist loadfile
-	@$(BIN)/python -m pytest $(ALONE)
+	@$(BIN)/python -m pytest tests/unit tests/contract $(TOGETHER)
+	@$(BIN)/python -m pytest $(STARTING) $(TOGETHER) -m "not kafka and not alone"
+	@$(BIN)/python -m pytest $(STARTING) -m "not kafka and alone"
 else
 	@$(BIN)/python -m pytest $(ARGS)
 endif

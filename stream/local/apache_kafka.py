@@ -119,7 +119,7 @@ class ApacheKafka(LocalBroker):
 
     def freeze(self) -> None:
         """Stop it where it stands: its connections stay open and nothing is answered."""
-        os.kill(self.child.pid, signal.SIGSTOP)
+        self.child.freeze()
         self._is_frozen = True
 
     def thaw(self) -> None:

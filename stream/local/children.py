@@ -28,11 +28,17 @@ os.execve(sys.argv[3], sys.argv[3:], {**os.environ, **json.loads(sys.argv[2])})
 
 
 def free_port() -> int:
-    """Return a loopback port that nothing listens on now; another process may still take it."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
+    """Return a loopback port that nothing listens on, and that nobody is given for a minute.
+
+    A connection that ended here keeps it (``TIME_WAIT``): whoever asks the system for any port gets
+    another one, and a server that names this one has it, since servers set ``SO_REUSEADDR``.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = listener.getsockname()
+        with socket.create_connection(address):
+            listener.accept()[0].close()
+    port: int = address[1]
+    return port
 
 
 class Child:
@@ -106,6 +112,15 @@ class Child:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(timeout_s)
         self.kill()
+
+    def freeze(self) -> None:
+        """Stop it where it stands, until ``SIGCONT``; return once no thread of it runs any more.
+
+        A signal is sent before it has come to every thread. The kernel tells of a stopped child when
+        the last has stopped: ``do_signal_stop()`` of Linux.
+        """
+        os.kill(self.pid, signal.SIGSTOP)
+        os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
     def kill(self) -> None:
         """Kill the whole group at once, also one whose leader is gone already."""

@@ -21,7 +21,7 @@ from tests.harness.store import DeadLetter, Sent, Store
 from tests.harness.worker import Worker
 from tests.unit.builders import NOON_MS
 
-pytestmark = [pytest.mark.broker, pytest.mark.triton, pytest.mark.slow]
+pytestmark = [pytest.mark.broker, pytest.mark.triton, pytest.mark.slow, pytest.mark.alone]
 
 N_MALFORMED = 10_000
 N_ROUNDS = 8

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,12 @@ import torch
 
 from stream.domain.outputs import Recommendation
 from stream.domain.rollouts import Trial, is_in_canary
-from stream.kafka.records import OutRecord
 from stream.local.triton import EmbeddedTriton
 from stream.model_specs import MODELS, RECOMMENDER, VOCABULARY
 from stream.repository import ModelRepository
 from stream.topics import MODEL_ROLLOUTS, RECOMMENDATIONS
 from tests.harness.events import view
-from tests.harness.load import send_over, under_load
+from tests.harness.load import Load, send_over, under_load
 from tests.harness.store import Sent, Store, first_answers
 from tests.harness.waiting import until
 from tests.harness.worker import Worker, shared_out
@@ -32,9 +32,9 @@ from tests.integration.triton_fixtures import MODEL_NAMES, inputs_of, make_items
 
 pytestmark = [pytest.mark.broker, pytest.mark.triton, pytest.mark.slow]
 
-#: Longer than a promotion takes, which waits until nobody asks for the old version.
-LOAD_S = 60.0
-RATE = 40
+#: No command may take longer.
+COMMAND_S = 240.0
+RATE, N_MORE = 40, 200
 RAISES = """
 class TritonPythonModel:
     def initialize(self, args):
@@ -115,7 +115,7 @@ class Lifecycle:
             env=self._environment,
             capture_output=True,
             text=True,
-            timeout=240,
+            timeout=COMMAND_S,
         )
 
     def proposed(self, version: str) -> list[str]:
@@ -142,8 +142,15 @@ def models(store: Store, server: EmbeddedTriton, repository: Path) -> Lifecycle:
     return Lifecycle(store, server, repository)
 
 
-def views(name: str, seconds: float) -> list[OutRecord]:
-    return [view(f"{name}-{n % 97}", f"p{n % 80}") for n in range(int(RATE * seconds))]
+@contextmanager
+def views_meanwhile(store: Store, name: str) -> Iterator[Load]:
+    """Publish views while a command runs, and for five seconds more."""
+    n_most = int(RATE * (COMMAND_S + 30))
+    views = [view(f"{name}-{n % 97}", f"p{n % 80}") for n in range(n_most)]
+    with under_load(store, views, n_most / RATE) as load:
+        yield load
+        load.goes_on(N_MORE)
+        load.enough()
 
 
 def answers_to(store: Store, sent: list[Sent]) -> list[Recommendation]:
@@ -179,7 +186,7 @@ def answering(store: Store) -> str:
 def test_a_version_promoted_under_load_answers_from_one_point_on_and_so_does_the_way_back(
     store: Store, workers: list[Worker], models: Lifecycle
 ) -> None:
-    with under_load(store, views("promoted", LOAD_S), LOAD_S) as load:
+    with views_meanwhile(store, "promoted") as load:
         promoted = models("promote", RECOMMENDER.name, "2")
     forth = load.sent()
     store.settle()
@@ -192,7 +199,7 @@ def test_a_version_promoted_under_load_answers_from_one_point_on_and_so_does_the
     by_2 = [item.product_id for item in shown(store, "of-2").items]
     assert by_2 == models.proposed("2")
 
-    with under_load(store, views("back", LOAD_S), LOAD_S) as load:
+    with views_meanwhile(store, "back") as load:
         back = models("rollback", RECOMMENDER.name)
     back_again = load.sent()
     store.settle()
@@ -217,7 +224,7 @@ def test_a_broken_version_is_refused_and_answers_go_on(
     (version, reason), before = broken, answering(store)
     served = [ModelRepository(repository).served(name) for name in MODEL_NAMES]
 
-    with under_load(store, views(f"broken-{version}", 15), 15) as load:
+    with views_meanwhile(store, f"broken-{version}") as load:
         refused = models("promote", RECOMMENDER.name, version)
     sent = load.sent()
     store.settle()

@@ -19,7 +19,7 @@ from tests.harness.store import Sent, Store, first_answers
 from tests.harness.waiting import until
 from tests.harness.worker import Worker
 
-pytestmark = [pytest.mark.broker, pytest.mark.triton, pytest.mark.slow]
+pytestmark = [pytest.mark.broker, pytest.mark.triton, pytest.mark.slow, pytest.mark.alone]
 
 
 _ordinals = itertools.count(1)

@@ -139,7 +139,7 @@ class Worker:
     @contextmanager
     def held(self) -> Iterator[None]:
         """Stop it for less than its session, so that what is published meanwhile waits for it."""
-        os.kill(self.pid, signal.SIGSTOP)
+        self.child.freeze()
         try:
             yield
         finally:

@@ -261,31 +261,39 @@ async def test_a_model_that_cannot_be_loaded_is_unavailable_and_refuses_nobody(b
 VERSIONED = {RECOMMENDER: "weights.pt", VOCABULARY: "vocabulary.json", FORECASTER: "weights.pt"}
 
 
-@pytest.fixture
-def damaged(tiny_repository: Path, tmp_path: Path) -> ModelRepository:
-    """Versions 1 and 2 of each model are served; what 2 learnt cannot be read."""
-    folder = shutil.copytree(tiny_repository, tmp_path / "models")
+@pytest.fixture(scope="module")
+def damaged(tiny_repository: Path, tmp_path_factory: pytest.TempPathFactory) -> ModelRepository:
+    """Version 1 of each model is served beside 2, and of the recommender 3: what those learnt cannot
+    be read."""
+    folder = shutil.copytree(tiny_repository, tmp_path_factory.mktemp("damaged") / "models")
     repository = ModelRepository(folder)
     for spec, learnt in VERSIONED.items():
-        version = shutil.copytree(folder / spec.name / "1", folder / spec.name / "2")
-        (version / learnt).write_text("no more")
-        model = version / "model.py"
-        model.write_text(model.read_text().replace("_RETRY_S = 30.0", "_RETRY_S = 0.1"))
-        repository.serve(spec.name, ["1", "2"])
+        others = ["2", "3"] if spec is RECOMMENDER else ["2"]
+        for number in others:
+            version = shutil.copytree(folder / spec.name / "1", folder / spec.name / number)
+            (version / learnt).write_text("no more")
+            model = version / "model.py"
+            model.write_text(model.read_text().replace("_RETRY_S = 30.0", "_RETRY_S = 0.1"))
+        repository.serve(spec.name, ["1", *others])
     return repository
 
 
-@pytest_asyncio.fixture
-async def models_of_damaged(
-    damaged: ModelRepository, tmp_path: Path
-) -> AsyncIterator[TritonModels]:
-    server = EmbeddedTriton(tmp_path / "triton", damaged.folder)
+@pytest.fixture(scope="module")
+def server_of_damaged(
+    damaged: ModelRepository, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    server = EmbeddedTriton(tmp_path_factory.mktemp("triton"), damaged.folder)
     server.start(MODEL_NAMES)
-    models = make_models(server.grpc)
+    yield server.grpc
+    server.stop()
+
+
+@pytest_asyncio.fixture
+async def models_of_damaged(server_of_damaged: str) -> AsyncIterator[TritonModels]:
+    models = make_models(server_of_damaged)
     await models.start()
     yield models
     await models.stop()
-    server.stop()
 
 
 @pytest.mark.slow
@@ -313,12 +321,12 @@ async def test_a_version_that_was_mended_answers(
 ) -> None:
     folder = damaged.folder / RECOMMENDER.name
     with pytest.raises(InferenceUnavailable, match="could not be loaded"):
-        await models_of_damaged.touch(RECOMMENDER, "2")
+        await models_of_damaged.touch(RECOMMENDER, "3")
 
-    shutil.copyfile(folder / "1" / "weights.pt", folder / "2" / "weights.pt")
+    shutil.copyfile(folder / "1" / "weights.pt", folder / "3" / "weights.pt")
 
     async with asyncio.timeout(20):
-        while not await has_answered(models_of_damaged, "2"):
+        while not await has_answered(models_of_damaged, "3"):
             pass
 
 
@@ -361,6 +369,7 @@ async def answering_again(models: TritonModels) -> None:
         await recovery
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 async def test_a_killed_server_is_noticed_within_a_second_and_found_again(
     mortal: EmbeddedTriton, client_of_mortal: TritonModels
@@ -386,6 +395,7 @@ async def test_a_killed_server_is_noticed_within_a_second_and_found_again(
     assert answer["candidates"].shape == (1, N_CANDIDATES)
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 async def test_calls_in_flight_end_when_the_server_dies(
     mortal: EmbeddedTriton, client_of_mortal: TritonModels
@@ -401,6 +411,7 @@ async def test_calls_in_flight_end_when_the_server_dies(
     assert {type(call.exception()) for call in calls} == {InferenceUnavailable, type(None)}
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 async def test_no_call_waits_out_its_deadline_at_a_server_that_froze(
     mortal: EmbeddedTriton,
@@ -410,7 +421,7 @@ async def test_no_call_waits_out_its_deadline_at_a_server_that_froze(
     await models.check(MODELS)
     rows = inputs_of(make_items(*[1] * 256))
 
-    os.kill(mortal.child.pid, signal.SIGSTOP)
+    mortal.child.freeze()
     began = time.monotonic()
     calls: list[Awaitable[object]] = [models.infer(RECOMMENDER, "1", rows) for _ in range(8)]
     ended = await asyncio.gather(*calls, models.vocabulary("1"), return_exceptions=True)

@@ -150,6 +150,7 @@ def test_a_slow_wire_takes_the_time_of_its_rate_each_way(wire: Wire) -> None:
     assert took_s >= 0.25
 
 
+@pytest.mark.alone
 def test_a_wire_slow_one_way_is_quick_the_other(wire: Wire) -> None:
     with connected(wire) as connection:
         wire.slow(bytes_per_s=200_000, there_only=True)
@@ -166,6 +167,7 @@ def test_a_wire_slow_one_way_is_quick_the_other(wire: Wire) -> None:
     assert 0.2 <= took_s < 0.28
 
 
+@pytest.mark.alone
 def test_a_late_wire_adds_its_delay_each_way_and_keeps_its_rate(wire: Wire) -> None:
     said = b"x" * 1_000_000
     with connected(wire) as connection:

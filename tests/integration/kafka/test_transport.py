@@ -290,6 +290,7 @@ async def test_chunks_dropped_by_a_stopped_flow_are_read_again(
         assert await committed(bootstrap, topic) == [5000] * N_PARTITIONS
 
 
+@pytest.mark.alone
 async def test_stop_gives_up_on_an_open_batch_at_its_deadline_and_commits_the_rest(
     bootstrap: str, tmp_path: Path
 ) -> None:

@@ -53,6 +53,13 @@ def test_free_port_can_be_listened_on() -> None:
         assert listener.getsockname()[1] == port
 
 
+def test_free_port_is_given_to_nobody_else_who_asks_for_any() -> None:
+    port = free_port()
+
+    with socket.socket() as other, pytest.raises(OSError, match="in use"):
+        other.bind(("127.0.0.1", port))
+
+
 def test_output_and_errors_are_in_the_log(start: Callable[[str], Child]) -> None:
     child = start("echo said; echo complained >&2")
 
@@ -69,6 +76,27 @@ def test_child_that_ignores_the_request_is_killed(start: Callable[[str], Child])
     child.stop(timeout_s=0.1)
 
     assert child.returncode == -signal.SIGKILL
+
+
+MANY_BUSY_THREADS = """
+import hashlib, threading
+for _ in range(30):
+    threading.Thread(target=lambda: [hashlib.sha256(bytes(1_000_000)) for _ in range(10**6)]).start()
+print("ready", flush=True)
+"""
+
+
+def test_no_thread_of_a_frozen_child_runs(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", MANY_BUSY_THREADS]
+    child = Child("busy", command, log_path=tmp_path / "busy.log")
+    until(lambda: child.tail() == "ready", "it is ready")
+
+    child.freeze()
+    told = [(task / "stat").read_text() for task in Path(f"/proc/{child.pid}/task").iterdir()]
+    child.kill()
+
+    assert {each.rpartition(")")[2].split()[0] for each in told} == {"T"}
+    assert len(told) > 30
 
 
 def test_stop_takes_the_grandchildren_along(start: Callable[[str], Child]) -> None:
