@@ -42,7 +42,7 @@ def bars(replayed: Sequence[Replayed]) -> str:
 def _panel(title: str, contests: Sequence[Contest]) -> Iterator[str]:
     lost = [each.outcome.units_lost for contest in contests for each in contest.entries.values()]
     top, foot = max(*(each.high for each in lost), 1.0), _TOP + _PLOT_HEIGHT
-    yield f'<text x="{_WIDTH / 2}" y="22" font-size="14">{escape(title)}</text>'
+    yield f'<text x="{_WIDTH / 2}" y="22" font-size="12">{escape(title)}</text>'
     for value, y in ((top, _TOP), (0.0, foot)):
         yield f'<text x="{_LEFT - 6}" y="{y + 4}" text-anchor="end">{value:,.0f}</text>'
     of_each = _PLOT_WIDTH / len(contests)

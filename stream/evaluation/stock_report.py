@@ -80,7 +80,7 @@ def _lost(groups: Sequence[Sequence[Contest]], name: str) -> list[ByProduct]:
 
 
 def report_of(asked: Asked, replayed: Sequence[Replayed]) -> dict[str, object]:
-    """Return the figures, on top the ratio at the stock that planners keep."""
+    """Return the figures, on top the ratio where stock is ample."""
     return {
         **_told_ratio([each.at(AT_FILL_RATE) for each in replayed]),
         "at_equal_mean_stock": AT_FILL_RATE,
@@ -199,6 +199,6 @@ def conclusions(replayed: Sequence[Replayed]) -> Iterator[str]:
         found = compared([each.at(level) for each in replayed])
         value, low, high = found.ratio
         yield (
-            f"At {level}: {value:.3f} times the units lost by the better rule, "
+            f"At {level}: {value:.3f} times the units lost by the best rule, "
             f"{found.better_rule} (95 %: {low:.3f} to {high:.3f})."
         )

@@ -18,7 +18,7 @@ from stream.evaluation.warehouse import Policy, replay
 LEAD_DAYS = (3, 7, 14)
 STOCKY, SAFETY, ROLLING, OURS = "Stocky's rule", "safety stock", "rolling safety stock", "ours"
 RULES = (STOCKY, SAFETY, ROLLING)
-#: What the best rule serves where planners keep their stock.
+#: What the better safety-stock rule serves where stock is ample.
 FILL_RATE = 0.95
 #: Levels of stock at which policies are compared, the scarcest first. Stocky's rule as it is, with
 #: nothing to set; our alerts as they come; and what a planner wants who asks for so many units.

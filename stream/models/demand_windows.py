@@ -100,7 +100,7 @@ class Windows:
 
 
 def as_if_new(read: Read, *, seed: int) -> Read:
-    """Return *read* as if few steps were known of each product, drawn by *seed*."""
+    """Return *read* with what is known of each product's last steps, 1 to ``N_NEW``, drawn by *seed*."""
     n_left = np.random.default_rng(seed).integers(1, N_NEW + 1, len(read.demand))
     return read._replace(demand=newest(read.demand, n_left))
 

@@ -89,11 +89,12 @@ print("ready", flush=True)
 def test_no_thread_of_a_frozen_child_runs(tmp_path: Path) -> None:
     command = [sys.executable, "-c", MANY_BUSY_THREADS]
     child = Child("busy", command, log_path=tmp_path / "busy.log")
-    until(lambda: child.tail() == "ready", "it is ready")
-
-    child.freeze()
-    told = [(task / "stat").read_text() for task in Path(f"/proc/{child.pid}/task").iterdir()]
-    child.kill()
+    try:
+        until(lambda: child.tail() == "ready", "it is ready")
+        child.freeze()
+        told = [(task / "stat").read_text() for task in Path(f"/proc/{child.pid}/task").iterdir()]
+    finally:
+        child.kill()
 
     assert {each.rpartition(")")[2].split()[0] for each in told} == {"T"}
     assert len(told) > 30

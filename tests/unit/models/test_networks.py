@@ -16,6 +16,7 @@ from stream.model_specs import (
 from stream.models.forecaster import SETTINGS
 from stream.models.quantile_fitting import pinball
 from stream.models.served.forecaster.network import (
+    NEW,
     OPEN,
     OWN_PAST,
     PRICE,
@@ -219,7 +220,7 @@ def test_closed_days_ahead_add_nothing_also_to_a_calibrated_forecast() -> None:
     days[0, HISTORY_DAYS:, OPEN] = 0
     draw = torch.Generator().manual_seed(2)
     # Levels that differ from day to day, each a mixture of neighbours.
-    network.levels.copy_(torch.softmax(9 * torch.rand(network.levels.shape, generator=draw), dim=1))
+    network.levels.copy_(torch.softmax(9 * torch.rand(network.levels.shape, generator=draw), dim=2))
     demand = torch.rand(4, PAST_DAYS, generator=draw) * 5
 
     cumulative = network(demand, torch.zeros(4, dtype=torch.int64), days)
@@ -228,6 +229,22 @@ def test_closed_days_ahead_add_nothing_also_to_a_calibrated_forecast() -> None:
     assert torch.allclose(cumulative[1:, 5], cumulative[1:, 4], rtol=1e-5)
     assert bool((cumulative.diff(dim=1) >= 0).all())
     assert bool((cumulative.diff(dim=2) >= 0).all())
+
+
+@torch.inference_mode()
+def test_levels_of_new_products_count_as_far_as_little_is_known() -> None:
+    plain, network, days = make_forecaster(), make_forecaster(), make_days(3)
+    network.levels[NEW] = 0
+    network.levels[NEW, :, -1] = 1  # each level is the last one
+    demand, phase = torch.full((3, PAST_DAYS), -1.0), torch.zeros(3, dtype=torch.int64)
+    demand[1, -HISTORY_DAYS // 2 :] = demand[2, -HISTORY_DAYS:] = 2.0
+
+    before, after = plain(demand, phase, days), network(demand, phase, days)
+
+    last = before[:, :, -1:]
+    assert torch.allclose(after[0], last[0].expand_as(after[0]), rtol=1e-4)
+    assert torch.allclose(after[1], (before[1] + last[1]) / 2, rtol=1e-4)
+    assert torch.allclose(after[2], before[2], rtol=1e-4)
 
 
 @torch.inference_mode()

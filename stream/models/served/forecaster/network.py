@@ -26,7 +26,8 @@ _DROPOUT = 0.1
 #: ``benchmarks/stock.md``.
 OWN_PAST = 0.7
 #: Levels of products of which as much is known as is read step by step, and of those that are new:
-#: these hardly have a past that they could be drawn to.
+#: these hardly have a past that they could be drawn to. Others have a mixture by the share known. A new
+#: product of which some months are known has one as well, and its levels are the less exact.
 KNOWN, NEW = 0, 1
 
 
