@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.broker, pytest.mark.triton, pytest.mark.slow, pytest.m
 N_MALFORMED = 10_000
 N_ROUNDS = 8
 GOOD_A_ROUND = 1200
-ROUND_S = 7.2
+ROUND_S = 3.6
 MAX_EVENT_BYTES = 4 * 1024
 MAX_DEAD_LETTER_BYTES = 3 * 1024
 
